@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR MIT) */
+/*
+ * Lending host memory to a Xen guest: the interface of /dev/xen/gpumem.
+ *
+ * Three objects:
+ *
+ * - A *domain fd* stands for one guest, for its whole life: it names the guest
+ *   by number and generation, so that it never reaches another guest that is
+ *   given the same number later.  A privileged process makes it
+ *   (XEN_GPUMEM_OPEN_DOMAIN on the device node) and may hand it to an
+ *   unprivileged one; every other call is made on it.
+ * - A *window* is a range of guest addresses with no RAM behind it, a PCI BAR
+ *   typically, reserved by XEN_GPUMEM_WINDOW_ADD.  It belongs to the fd that
+ *   added it.
+ * - A *binding* puts a range of the calling process's virtual addresses behind
+ *   a part of a window (XEN_GPUMEM_BIND).  It follows the *addresses*, as
+ *   KVM's memory slots do: whatever the process maps there later, with
+ *   mmap(MAP_FIXED) say, is what the guest sees from then on.  Nothing is
+ *   pinned: the kernel moves, writes back, swaps and migrates the memory as if
+ *   nobody else used it.
+ *
+ * The guest's first access to a page brings it in, by the host's own page
+ * fault path; the vCPU waits and the guest notices nothing.  No call ever waits
+ * for a vCPU, so the thread that serves a vCPU's exits may make any of them.
+ *
+ * All calls are ioctls on type XEN_GPUMEM_TYPE without direction or size in
+ * the number.  The argument is a structure that begins with its own size in
+ * bytes: a kernel that knows a longer one takes what is missing as zero; one
+ * that knows a shorter one takes the call if what it does not know is zero.
+ * Fields and flag bits that are reserved must be zero.  Addresses, offsets and
+ * lengths are in bytes and multiples of 4096, on every architecture.
+ *
+ * Errors common to all calls.  A call that fails has changed nothing, unless
+ * its description says so.
+ *
+ *   ENOTTY      no such call on this file
+ *   E2BIG       the structure's unknown tail is not zero
+ *   EINVAL      size below the first version's, a reserved field or unknown
+ *               flag is not zero, or a value is malformed (alignment, wrap)
+ *   EFAULT      the structure itself is not accessible
+ *   EOPNOTSUPP  a value that a later version may accept
+ *   ESRCH       the domain is gone: all its windows are dead, and only
+ *               removing them, and close(), are of use
+ *   EINTR       a signal came first
+ *   ENOMEM      no memory for the kernel's bookkeeping
+ */
+#ifndef _UAPI_XEN_GPUMEM_H
+#define _UAPI_XEN_GPUMEM_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define XEN_GPUMEM_TYPE		0xB9
+
+/* Version of this interface; features are asked for with XEN_GPUMEM_INFO. */
+#define XEN_GPUMEM_ABI		1
+
+/**
+ * struct xen_gpumem_info - XEN_GPUMEM_INFO, on the node or a domain fd
+ * @size: sizeof(struct xen_gpumem_info)
+ * @flags: zero
+ * @out_abi: XEN_GPUMEM_ABI of the driver
+ * @out_hv_version: version of the hypervisor's interface, zero for a mock
+ * @out_features: XEN_GPUMEM_FEAT_* bits
+ * @out_rights: on a domain fd, its XEN_GPUMEM_RIGHT_* bits; else zero
+ * @out_max_windows: windows that one guest can have
+ * @out_max_bindings: bindings that one domain fd can have
+ * @out_max_window: bytes that all windows of one guest can have together
+ * @out_gpa_end: on a domain fd, first address past the guest's address width
+ *
+ * The numbers are limits of the interface; the fd's own limits are lower.
+ */
+struct xen_gpumem_info {
+	__u32 size;
+	__u32 flags;
+	__u32 out_abi;
+	__u32 out_hv_version;
+	__aligned_u64 out_features;
+	__u32 out_rights;
+	__u32 out_max_windows;
+	__u32 out_max_bindings;
+	__u32 __reserved;
+	__aligned_u64 out_max_window;
+	__aligned_u64 out_gpa_end;
+};
+
+#define XEN_GPUMEM_INFO		_IO(XEN_GPUMEM_TYPE, 0x00)
+
+/* The driver runs on its own mock hypervisor: for tests, serves no guest. */
+#define XEN_GPUMEM_FEAT_MOCK		(1ULL << 0)
+
+/* What a domain fd may be used for. */
+#define XEN_GPUMEM_RIGHT_LEND		(1U << 0)
+/* Reserved for the export of guest memory: EOPNOTSUPP today. */
+#define XEN_GPUMEM_RIGHT_EXPORT_GRANTS	(1U << 1)
+#define XEN_GPUMEM_RIGHT_EXPORT_FRAMES	(1U << 2)
+
+/**
+ * struct xen_gpumem_open_domain - XEN_GPUMEM_OPEN_DOMAIN, on the device node
+ * @size: sizeof(struct xen_gpumem_open_domain)
+ * @flags: zero, or XEN_GPUMEM_OPEN_CLOEXEC
+ * @domid: the guest's number
+ * @__reserved: zero
+ * @rights: XEN_GPUMEM_RIGHT_* that the fd is to have, at least one
+ * @max_windows: windows that the fd may have; zero: no limit of its own
+ * @max_bindings: bindings that the fd may have; zero: no limit of its own
+ * @max_bytes: bytes that all bindings of the fd may cover together; zero: no
+ *	limit of its own
+ * @generation: IN: zero, or what the guest's generation is expected to be.
+ *	OUT: what it is
+ *
+ * Returns a new file descriptor.  Opening the node is the privilege; the node
+ * is root's alone by default.
+ *
+ * Errors: ESRCH no such domain, or another generation; EPERM the hypervisor
+ * does not let this domain lend to that one (itself included); EOPNOTSUPP the
+ * guest cannot borrow (PV, no nested paging, nested virtualisation, altp2m) or
+ * a right is not supported; EXDEV the guest's devices share its page tables;
+ * EBUSY log-dirty mode is on, or another driver is attached to the guest;
+ * EMFILE, ENFILE.
+ */
+struct xen_gpumem_open_domain {
+	__u32 size;
+	__u32 flags;
+	__u16 domid;
+	__u16 __reserved;
+	__u32 rights;
+	__u32 max_windows;
+	__u32 max_bindings;
+	__aligned_u64 max_bytes;
+	__aligned_u64 generation;
+};
+
+#define XEN_GPUMEM_OPEN_DOMAIN	_IO(XEN_GPUMEM_TYPE, 0x01)
+
+#define XEN_GPUMEM_OPEN_CLOEXEC		(1U << 0)
+
+/* A window without an address: a BAR that is not programmed or disabled. */
+#define XEN_GPUMEM_PARKED		(~0ULL)
+
+/*
+ * What an access does that finds nothing.
+ *
+ * INJECT: a general protection fault in the guest.  ZERO: a page of zeroes
+ * that cannot be written; a write injects.  MMIO: the access goes on to the
+ * device model as if there were no window; with nobody there it reads all ones
+ * and writes are dropped.
+ */
+#define XEN_GPUMEM_POLICY_INJECT	0
+#define XEN_GPUMEM_POLICY_ZERO		1
+#define XEN_GPUMEM_POLICY_MMIO		2
+
+/**
+ * struct xen_gpumem_window_add - XEN_GPUMEM_WINDOW_ADD
+ * @size: sizeof(struct xen_gpumem_window_add)
+ * @flags: zero
+ * @gpa: guest address, or XEN_GPUMEM_PARKED
+ * @length: bytes, not zero
+ * @hole_policy: XEN_GPUMEM_POLICY_* of parts where nothing is bound
+ * @out_window: the window's id, unique among the guest's windows while it lives
+ *
+ * The window can be larger than what will ever be bound: it costs next to
+ * nothing by itself.
+ *
+ * Errors: EEXIST overlaps another window, or something that the guest has
+ * there; EADDRNOTAVAIL overlaps a range special to the platform (APICs, HPET,
+ * MSI, first MiB); ERANGE ends past the guest's address width; ENOSPC too many
+ * windows, or bytes in windows; EPERM the fd has no right to lend.
+ */
+struct xen_gpumem_window_add {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 gpa;
+	__aligned_u64 length;
+	__u32 hole_policy;
+	__u32 out_window;
+};
+
+#define XEN_GPUMEM_WINDOW_ADD	_IO(XEN_GPUMEM_TYPE, 0x02)
+
+/**
+ * struct xen_gpumem_window_remove - XEN_GPUMEM_WINDOW_REMOVE
+ * @size: sizeof(struct xen_gpumem_window_remove)
+ * @window: id
+ *
+ * Unbinds all that is bound in the window and frees it.  The addresses become
+ * what they were before.  Works on a dead domain.
+ *
+ * Errors: ENOENT no such window; EPERM another fd added it.
+ */
+struct xen_gpumem_window_remove {
+	__u32 size;
+	__u32 window;
+};
+
+#define XEN_GPUMEM_WINDOW_REMOVE	_IO(XEN_GPUMEM_TYPE, 0x03)
+
+/**
+ * struct xen_gpumem_window_move - XEN_GPUMEM_WINDOW_MOVE
+ * @size: sizeof(struct xen_gpumem_window_move)
+ * @window: id
+ * @gpa: new guest address, or XEN_GPUMEM_PARKED
+ *
+ * Bindings stay; their pages are faulted in anew at the new address.  After a
+ * failure the window is where it was.
+ *
+ * Errors: those of WINDOW_ADD; ENOENT no such window; EPERM another fd added
+ * it.
+ */
+struct xen_gpumem_window_move {
+	__u32 size;
+	__u32 window;
+	__aligned_u64 gpa;
+};
+
+#define XEN_GPUMEM_WINDOW_MOVE	_IO(XEN_GPUMEM_TYPE, 0x04)
+
+/* The guest may not write.  Its writes get what @fail_policy says. */
+#define XEN_GPUMEM_BIND_READONLY	(1U << 0)
+/*
+ * Fault pages in for writing even when the guest only reads: one fault per
+ * page instead of two.  For memory that is sure to be written, and where a
+ * write by the host is harmless.
+ */
+#define XEN_GPUMEM_BIND_WRITE_FIRST	(1U << 1)
+/*
+ * Take the place of the bindings that lie in the range, at once: a vCPU that
+ * touches it meanwhile waits and sees old or new, never a hole.
+ */
+#define XEN_GPUMEM_BIND_REPLACE		(1U << 2)
+
+/* Where a binding's memory comes from. */
+#define XEN_GPUMEM_SOURCE_ADDRESS	0	/* addresses of the caller */
+
+/**
+ * struct xen_gpumem_bind - XEN_GPUMEM_BIND
+ * @size: sizeof(struct xen_gpumem_bind)
+ * @flags: XEN_GPUMEM_BIND_* bits
+ * @window: id
+ * @source: XEN_GPUMEM_SOURCE_ADDRESS
+ * @offset: first byte in the window
+ * @length: bytes, not zero
+ * @address: first virtual address in the calling process
+ * @fail_policy: what the guest gets where the process has nothing mapped, or
+ *	what is mapped cannot be supplied: XEN_GPUMEM_POLICY_INJECT or _ZERO
+ * @__reserved: zero
+ *
+ * The addresses need not be mapped yet.  Performance is best where @address
+ * and the guest address agree in their low 21 bits.  The binding lives until
+ * it is unbound, or the process exits: then its @fail_policy applies.
+ *
+ * Memory that cannot be lent (secretmem, shadow stacks, memory that belongs to
+ * another guest, special pages in a plain VM_MIXEDMAP mapping) counts as not
+ * mapped.
+ *
+ * Errors: ENOENT no such window; EPERM another fd added it, or the fd has no
+ * right to lend; ERANGE the range does not lie in the window; EEXIST the range
+ * overlaps a binding (with REPLACE: a binding that is not wholly in the
+ * range); ENOSPC one of the fd's limits.
+ */
+struct xen_gpumem_bind {
+	__u32 size;
+	__u32 flags;
+	__u32 window;
+	__u32 source;
+	__aligned_u64 offset;
+	__aligned_u64 length;
+	__aligned_u64 address;
+	__u32 fail_policy;
+	__u32 __reserved;
+};
+
+#define XEN_GPUMEM_BIND		_IO(XEN_GPUMEM_TYPE, 0x05)
+
+/**
+ * struct xen_gpumem_unbind - XEN_GPUMEM_UNBIND
+ * @size: sizeof(struct xen_gpumem_unbind)
+ * @window: id
+ * @offset: first byte in the window
+ * @length: bytes, not zero
+ *
+ * Unbinds every binding that lies in the range.  When it returns, the guest
+ * cannot reach the memory.  Works on a dead domain.
+ *
+ * Errors: ENOENT no such window, or nothing is bound in the range; EPERM
+ * another fd added it; ERANGE the range does not lie in the window; EEXIST a
+ * binding overlaps the range without lying in it.
+ */
+struct xen_gpumem_unbind {
+	__u32 size;
+	__u32 window;
+	__aligned_u64 offset;
+	__aligned_u64 length;
+};
+
+#define XEN_GPUMEM_UNBIND	_IO(XEN_GPUMEM_TYPE, 0x06)
+
+/* Fault in for writing, as a write by the guest would. */
+#define XEN_GPUMEM_POPULATE_WRITE	(1U << 0)
+
+/**
+ * struct xen_gpumem_populate - XEN_GPUMEM_POPULATE
+ * @size: sizeof(struct xen_gpumem_populate)
+ * @flags: zero, or XEN_GPUMEM_POPULATE_WRITE
+ * @window: id
+ * @__reserved: zero
+ * @offset: first byte in the window
+ * @length: bytes, not zero
+ * @out_done: bytes done, from @offset on; set on errors too
+ *
+ * Gives the guest pages in advance.  A hint about speed: pages may be taken
+ * back at once.  The caller's process must be the one that bound them.
+ *
+ * Errors: ENOENT no such window, or nothing is bound at @offset + @out_done;
+ * EPERM another fd added it, or another process bound it; ERANGE the range
+ * does not lie in the window; ENODATA nothing is mapped there in the process,
+ * or it cannot be lent; ENXIO the window is parked; EBUSY the guest has put
+ * something of its own there; ENOSPC the guest's paging pool is exhausted;
+ * EAGAIN the host kept moving the memory; EINTR.
+ */
+struct xen_gpumem_populate {
+	__u32 size;
+	__u32 flags;
+	__u32 window;
+	__u32 __reserved;
+	__aligned_u64 offset;
+	__aligned_u64 length;
+	__aligned_u64 out_done;
+};
+
+#define XEN_GPUMEM_POPULATE	_IO(XEN_GPUMEM_TYPE, 0x07)
+
+/**
+ * struct xen_gpumem_window_query - XEN_GPUMEM_WINDOW_QUERY
+ * @size: sizeof(struct xen_gpumem_window_query)
+ * @window: id
+ * @offset: first byte in the window that the page counts are about
+ * @length: bytes; zero: to the end of the window
+ * @out_pages: pages that the guest has now
+ * @out_writable: of them, those that it can write
+ * @out_io: of them, those in device memory (VRAM)
+ * @out_noncacheable: of them, those mapped write-combining or uncached
+ * @out_bound: pages that are bound
+ * @out_faults: faults of the guest served, since the window was added
+ * @out_failed: faults that ended in a policy
+ * @out_retries: times that a fault's memory moved while it was being served
+ * @out_mapped: pages given to the guest, ever
+ * @out_revokes: revocations that took pages from the guest
+ * @out_revoked: pages taken, ever
+ * @out_downgraded: pages that lost only the permission to write, ever
+ * @out_revoke_ns_max: longest revocation, in nanoseconds
+ * @out_fault_ns_max: longest service of one fault, in nanoseconds
+ *
+ * A snapshot: the numbers are not taken at one instant.
+ *
+ * Errors: ENOENT no such window; EPERM another fd added it; ERANGE the range
+ * does not lie in the window.
+ */
+struct xen_gpumem_window_query {
+	__u32 size;
+	__u32 window;
+	__aligned_u64 offset;
+	__aligned_u64 length;
+	__aligned_u64 out_pages;
+	__aligned_u64 out_writable;
+	__aligned_u64 out_io;
+	__aligned_u64 out_noncacheable;
+	__aligned_u64 out_bound;
+	__aligned_u64 out_faults;
+	__aligned_u64 out_failed;
+	__aligned_u64 out_retries;
+	__aligned_u64 out_mapped;
+	__aligned_u64 out_revokes;
+	__aligned_u64 out_revoked;
+	__aligned_u64 out_downgraded;
+	__aligned_u64 out_revoke_ns_max;
+	__aligned_u64 out_fault_ns_max;
+};
+
+#define XEN_GPUMEM_WINDOW_QUERY	_IO(XEN_GPUMEM_TYPE, 0x08)
+
+#endif /* _UAPI_XEN_GPUMEM_H */
