@@ -1,0 +1,170 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Make what the emulated machine boots, under build/image/:
+#
+#   vmlinux      the distribution's kernel, for dom0 and for guests
+#   base.cpio    toolstack, libraries, kernel modules, guest kernel: changes
+#                with the tool root only
+#   top.cpio     init, helper and test programs, xen-gpumem.ko, guest image:
+#                changes with our sources, made in a second
+#
+# Linux unpacks concatenated archives one after the other, so the runner boots
+# base + top + its own small archive with the scenario in it.  Nothing is
+# compressed: a multiboot module is copied at the host's speed, but would be
+# unpacked at the emulator's.
+#
+#   testbed/image.sh            make both
+#   testbed/image.sh OUT-DIR    the same with base.cpio shared and top.cpio made
+#                               in OUT-DIR from XG_MODULE, XG_TESTS (mutants)
+. "$(dirname "$0")/lib.sh"
+
+out=${1:-$build/image}
+base=$build/image
+release=$(kernel_release)
+module=${XG_MODULE:-$build/module/xen-gpumem.ko}
+tests=${XG_TESTS:-$build/tests}
+
+# One set of kernel modules per line: the set's name, then its members.
+module_sets='base xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs
+qxl qxl
+vgem vgem
+bochs bochs
+zram zram
+ext4 ext4
+loop loop
+blk virtio_blk'
+
+programs='xl xenstored xenconsoled xen-init-dom0 libxl-save-helper'
+
+make_base()
+{
+	tree=$base/base.tree
+	rm -rf "$tree"
+	mkdir -p "$tree/bin" "$tree/lib/xg" "$tree/lib/modules" "$tree/guest"
+	"$top/testbed/in-root" sh -eu -c '
+		tree=$1 release=$2 programs=$3 sets=$4
+		prefix=/usr/lib/xen-4.20/bin
+		for p in $programs; do
+			install -D $prefix/$p $tree$prefix/$p
+		done
+		for lib in $(cd $prefix && ldd $programs |
+			     sed -n "s/.*=> \(\/[^ ]*\).*/\1/p" | sort -u) \
+			   /lib64/ld-linux-x86-64.so.2 \
+			   /usr/lib/x86_64-linux-gnu/libgcc_s.so.1; do
+			install -D $(readlink -f $lib) $tree/lib/x86_64-linux-gnu/$(basename $lib)
+		done
+		mkdir -p $tree/lib64 $tree/usr/lib
+		mv $tree/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 $tree/lib64/
+		ln -sfn ../../lib/x86_64-linux-gnu $tree/usr/lib/x86_64-linux-gnu
+		echo "$sets" | while read -r set members; do
+			for m in $members; do
+				modprobe -S $release --show-depends $m
+			done | sed -n "s/^insmod \([^ ]*\).*/\1/p" |
+			while read -r file; do
+				name=$(basename $file .xz)
+				[ -e $tree/lib/modules/$name ] ||
+					xz -dc $file >$tree/lib/modules/$name
+				echo /lib/modules/$name
+			done >$tree/lib/xg/$set
+		done
+	' sh "/xen-gpumem/${tree#"$top"/}" "$release" "$programs" "$module_sets"
+	mkdir -p "$base"
+	extract_kernel
+	cp "$base/vmlinux" "$tree/guest/vmlinuz"
+	pack "$tree" "$base/base.cpio"
+}
+
+# The kernel's own ELF image out of the bzImage: the same bits, unpacked once
+# here instead of at every boot by the emulated CPU.
+extract_kernel()
+{
+	packed=/boot/vmlinuz-$release plain=/xen-gpumem/${base#"$top"/}/vmlinux
+	"$top/testbed/in-root" sh -eu -c '
+		for at in $(LC_ALL=C grep -aboP "\x28\xb5\x2f\xfd" $1 | cut -d: -f1); do
+			# The size which follows the payload ends zstd with an error.
+			tail -c +$((at + 1)) $1 | zstd -dcq >$2.new 2>/dev/null || :
+			if readelf -h $2.new >/dev/null 2>&1; then
+				mv $2.new $2
+				exit 0
+			fi
+		done
+		echo "no zstd-packed ELF image in $1"
+		exit 1
+	' sh "$packed" "$plain"
+}
+
+# pack TREE FILE
+pack()
+{
+	"$top/testbed/in-root" sh -eu -c \
+		'cd "$1" && find . -mindepth 1 | LC_ALL=C sort |
+		 cpio -o -H newc -R 0:0 --quiet --reproducible' \
+		sh "/xen-gpumem/${1#"$top"/}" >"$2.new"
+	mv "$2.new" "$2"
+}
+
+build_helpers()
+{
+	"$top/testbed/in-root" sh -eu -c '
+		cd testbed
+		flags="-O2 -Wall -Wextra -Werror -static -D_GNU_SOURCE"
+		gcc $flags -o ../build/image/init init.c physinfo.c
+		gcc $flags -o ../build/image/xg-guest xg-guest.c
+		gcc $flags -o ../build/image/smoke smoke.c
+		gcc $flags -o ../build/image/smoke-guest smoke-guest.c'
+}
+
+helpers_stale()
+{
+	for f in init xg-guest smoke smoke-guest; do
+		[ -x "$base/$f" ] || return 0
+	done
+	[ -n "$(find "$top/testbed" -name '*.[ch]' -newer "$base/init")" ]
+}
+
+# A guest's whole userspace is one static program.
+pack_guest()
+{
+	rm -rf "$out/guest.tree"
+	mkdir "$out/guest.tree"
+	cp "$1" "$out/guest.tree/init"
+	pack "$out/guest.tree" "$tree/guest/$2"
+	rm -r "$out/guest.tree"
+}
+
+make_top()
+{
+	tree=$out/top.tree
+	rm -rf "$tree"
+	mkdir -p "$tree/bin" "$tree/lib/xg" "$tree/lib/modules" "$tree/guest" \
+		"$tree/xg/out"
+	cp "$base/init" "$tree/init"
+	cp "$base/xg-guest" "$base/smoke" "$tree/bin/"
+	for f in "$tests"/bin/*; do
+		[ ! -x "$f" ] || [ ! -f "$f" ] || cp "$f" "$tree/bin/"
+	done
+	if [ -e "$module" ]; then
+		cp "$module" "$tree/lib/modules/xen-gpumem.ko"
+		echo /lib/modules/xen-gpumem.ko >"$tree/lib/xg/gpumem"
+	fi
+	pack_guest "$base/smoke-guest" smoke
+	if [ -x "$tests/guest/init" ]; then
+		pack_guest "$tests/guest/init" initramfs
+	fi
+	pack "$tree" "$out/top.cpio"
+	rm -r "$tree"
+}
+
+mkdir -p "$base" "$out"
+stamp=$base/base.stamp
+want="$release $(cksum <"$top/testbed/image.sh")"
+if [ ! -e "$base/base.cpio" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
+	rm -f "$stamp"
+	logged image-base "toolstack, kernel $release and modules" make_base
+	echo "$want" >"$stamp"
+fi
+if helpers_stale; then
+	logged image-helpers "init and helper programs" build_helpers
+fi
+logged "image-top" "dom0 image ${out#"$top"/}/top.cpio" make_top

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# What the steps of the testbed share: where things are, how a step shows
+# progress, where its log goes, and how it fails with one clear line.
+#
+# A step sources this file first; its own name comes from $0.  Everything that
+# is made lies under build/; nothing here writes outside of it.
+set -eu
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+build=$top/build
+root=${XG_ROOT:-$build/root}
+step=$(basename "$0" .sh)
+jobs=${XG_JOBS:-$(nproc)}
+mkdir -p "$build/logs"
+
+say()
+{
+	printf '%-8s %s\n' "$step" "$*"
+}
+
+die()
+{
+	printf '%-8s FAILED: %s\n' "$step" "$*" >&2
+	exit 1
+}
+
+# logged NAME WHAT COMMAND...: run a command with its output in a log of its
+# own; on failure show the end of that log and where it is.
+logged()
+{
+	log=$build/logs/$1.log what=$2
+	shift 2
+	say "$what (log: ${log#"$top"/})"
+	# Not "if ! ...": the shell would ignore "set -e" inside of it.
+	set +e
+	(set -e; "$@") >"$log" 2>&1
+	rc=$?
+	set -e
+	if [ "$rc" -ne 0 ]; then
+		tail -n 15 "$log" >&2
+		die "$what; the whole log is ${log#"$top"/}"
+	fi
+}
+
+# The release of the kernel that the tool root brings; there is exactly one.
+kernel_release()
+{
+	set -- "$root"/boot/vmlinuz-*
+	[ -e "$1" ] || die "no kernel in the tool root (make root)"
+	[ "$#" -eq 1 ] || die "several kernels in the tool root: $*"
+	printf '%s\n' "${1##*/vmlinuz-}"
+}
+
+# A file's content only changes on disk when it changes: keeps make quiet.
+replace()
+{
+	if cmp -s "$1" "$2"; then rm -f "$1"; else mv -f "$1" "$2"; fi
+}

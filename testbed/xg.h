@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the testbed's own programs inside dom0 share.
+ */
+#ifndef TESTBED_XG_H
+#define TESTBED_XG_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Free pages in Xen's heap, or -1. */
+long xen_free_pages(void);
+
+#endif
