@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a dom0 test program and the guest's command server say to each other.
+ *
+ * One page, the mailbox, is lent to the guest at the start of the *arena*, the
+ * range of guest addresses in which all tests put their windows.  Each vCPU of
+ * the guest has a slot in it and serves that slot alone.  The host writes the
+ * command, then the sequence number; the guest writes the results, then the
+ * same number into @done.  Neither side makes a hypercall for it, so that a
+ * vCPU in the middle of a command leaves the guest for nothing but interrupts:
+ * the tests for stale translations depend on that.
+ *
+ * Included by the guest's payload and by tests/lib; no header but stdint.h.
+ */
+#ifndef TESTS_GUEST_MAILBOX_H
+#define TESTS_GUEST_MAILBOX_H
+
+#include <stdint.h>
+
+/* Default place of the arena: far from RAM and from what Linux puts above. */
+#define XG_ARENA_BASE	0x200000000ULL
+#define XG_ARENA_SIZE	0x20000000ULL
+#define XG_PAGE		4096ULL
+
+#define XG_MAGIC	0x584d4258U
+#define XG_MAX_CPUS	8
+#define XG_ARGS		8
+#define XG_RESULTS	8
+
+/* Commands, with their arguments and results. */
+enum xg_cmd {
+	XG_CMD_PING,		/* -> cpu, vCPUs that serve */
+	XG_CMD_FILL,		/* gpa, length, seed */
+	XG_CMD_CHECK,		/* gpa, length, seed -> sum, offset, got, want */
+	XG_CMD_SUM,		/* gpa, length -> sum */
+	XG_CMD_READ,		/* gpa, size -> value */
+	XG_CMD_WRITE,		/* gpa, size, value */
+	/*
+	 * Until stopped: check every word of what the last round wrote, write
+	 * the next.  gpa, length, seed -> rounds, sum, offset, got, want
+	 */
+	XG_CMD_UPDATE,
+	/*
+	 * Until stopped: read one word in a tight loop.
+	 * gpa, marker -> seen, last, reads, changes, first
+	 */
+	XG_CMD_WATCH,
+	/* Until stopped: write the tag all over.  gpa, length, tag -> rounds */
+	XG_CMD_HAMMER,
+	/*
+	 * Until stopped: every word must fit one of two seeds (or be written
+	 * by nobody else).  gpa, length, seed, seed
+	 * -> rounds, words of the first, of the second, offset, got
+	 */
+	XG_CMD_EITHER,
+	/* One access per page.  gpa, length, write -> pages, sum of values */
+	XG_CMD_TOUCH,
+	/* A picture.  gpa, width, height -> sum */
+	XG_CMD_DRAW,
+	/*
+	 * Until stopped: check all rows, then move the moving part.
+	 * gpa, width, height -> rounds, sum, row, got, want
+	 */
+	XG_CMD_ANIMATE,
+	/* Any hypercall.  op, arg0..arg4 -> return value */
+	XG_CMD_HYPERCALL,
+	XG_CMD_POWER_OFF,
+	XG_CMD_CRASH,
+};
+
+enum xg_status {
+	XG_OK,
+	XG_FAULT,		/* the access got an exception */
+	XG_MISMATCH,		/* memory did not hold what it should */
+	XG_BAD,			/* command or arguments make no sense */
+	XG_UNSUPPORTED,		/* this payload cannot do it */
+};
+
+struct xg_slot {
+	/* Written by the host. */
+	uint32_t seq;
+	uint32_t cmd;
+	uint32_t stop;
+	uint32_t pad;
+	uint64_t arg[XG_ARGS];
+	/* Written by the guest. */
+	uint32_t done;
+	uint32_t status;
+	uint64_t progress;	/* grows while a command runs */
+	uint64_t result[XG_RESULTS];
+	uint64_t pad2[4];
+};
+
+struct xg_mailbox {
+	uint32_t magic;		/* host: XG_MAGIC once the rest is valid */
+	uint32_t pad;
+	uint64_t pad2[15];
+	struct xg_slot slot[XG_MAX_CPUS];
+};
+
+/* A different word for every seed and offset; 0 and ~0 are as good as never. */
+static inline uint64_t xg_pattern(uint64_t seed, uint64_t offset)
+{
+	uint64_t x = seed * 0x9e3779b97f4a7c15ULL + offset;
+
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93ULL;
+	x ^= x >> 32;
+	x *= 0xd6e8feb86659fd93ULL;
+	return x ^ (x >> 32);
+}
+
+/* The seed of an UPDATE command's round. */
+static inline uint64_t xg_round_seed(uint64_t seed, uint64_t round)
+{
+	return seed + (round << 20);
+}
+
+static inline uint64_t xg_sum_step(uint64_t sum, uint64_t word)
+{
+	return ((sum << 7 | sum >> 57) ^ word) * 0x9e3779b97f4a7c15ULL;
+}
+
+/* Checksum over whole words; the same code on both sides. */
+static inline uint64_t xg_sum(const volatile void *p, uint64_t length)
+{
+	const volatile uint64_t *w = p;
+	uint64_t sum = 0;
+
+	for (uint64_t i = 0; i < length / 8; i++)
+		sum = xg_sum_step(sum, w[i]);
+	return sum;
+}
+
+#endif

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The calls of /dev/xen/gpumem as functions that return 0 or -errno.
+ */
+#include "xgt.h"
+
+int xgt_dom = -1;
+
+static int call(int fd, unsigned long nr, void *arg)
+{
+	return ioctl(fd, nr, arg) < 0 ? -errno : 0;
+}
+
+/**
+ * gm_node - open the device node
+ */
+int gm_node(void)
+{
+	int fd = open("/dev/xen/gpumem", O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/**
+ * gm_open_domain - make a domain fd
+ * @domid: the guest
+ * @limits: rights, limits, generation; written back
+ */
+int gm_open_domain(int domid, struct xen_gpumem_open_domain *limits)
+{
+	int node = gm_node(), fd;
+
+	if (node < 0)
+		return node;
+	limits->size = sizeof(*limits);
+	limits->flags = XEN_GPUMEM_OPEN_CLOEXEC;
+	limits->domid = domid;
+	fd = ioctl(node, XEN_GPUMEM_OPEN_DOMAIN, limits);
+	if (fd < 0)
+		fd = -errno;
+	close(node);
+	return fd;
+}
+
+/**
+ * gm_info - XEN_GPUMEM_INFO
+ * @fd: the node or a domain fd
+ * @info: the answer
+ */
+int gm_info(int fd, struct xen_gpumem_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->size = sizeof(*info);
+	return call(fd, XEN_GPUMEM_INFO, info);
+}
+
+/**
+ * gm_window_add - XEN_GPUMEM_WINDOW_ADD
+ * @fd: domain fd
+ * @gpa: guest address
+ * @length: bytes
+ * @hole_policy: what unbound parts do
+ * @window: the new id
+ */
+int gm_window_add(int fd, uint64_t gpa, uint64_t length, uint32_t hole_policy,
+		  uint32_t *window)
+{
+	struct xen_gpumem_window_add a = {
+		.size = sizeof(a), .gpa = gpa, .length = length,
+		.hole_policy = hole_policy,
+	};
+	int ret = call(fd, XEN_GPUMEM_WINDOW_ADD, &a);
+
+	if (!ret)
+		*window = a.out_window;
+	return ret;
+}
+
+/**
+ * gm_window_remove - XEN_GPUMEM_WINDOW_REMOVE
+ * @fd: domain fd
+ * @window: id
+ */
+int gm_window_remove(int fd, uint32_t window)
+{
+	struct xen_gpumem_window_remove a = {
+		.size = sizeof(a), .window = window,
+	};
+
+	return call(fd, XEN_GPUMEM_WINDOW_REMOVE, &a);
+}
+
+/**
+ * gm_window_move - XEN_GPUMEM_WINDOW_MOVE
+ * @fd: domain fd
+ * @window: id
+ * @gpa: new guest address
+ */
+int gm_window_move(int fd, uint32_t window, uint64_t gpa)
+{
+	struct xen_gpumem_window_move a = {
+		.size = sizeof(a), .window = window, .gpa = gpa,
+	};
+
+	return call(fd, XEN_GPUMEM_WINDOW_MOVE, &a);
+}
+
+/**
+ * gm_bind - XEN_GPUMEM_BIND
+ * @fd: domain fd
+ * @window: id
+ * @offset: in the window
+ * @length: bytes
+ * @address: in this process
+ * @flags: XEN_GPUMEM_BIND_*
+ * @fail_policy: XEN_GPUMEM_POLICY_*
+ */
+int gm_bind(int fd, uint32_t window, uint64_t offset, uint64_t length,
+	    volatile void *address, uint32_t flags, uint32_t fail_policy)
+{
+	struct xen_gpumem_bind a = {
+		.size = sizeof(a), .flags = flags, .window = window,
+		.source = XEN_GPUMEM_SOURCE_ADDRESS, .offset = offset,
+		.length = length, .address = (uintptr_t)address,
+		.fail_policy = fail_policy,
+	};
+
+	return call(fd, XEN_GPUMEM_BIND, &a);
+}
+
+/**
+ * gm_unbind - XEN_GPUMEM_UNBIND
+ * @fd: domain fd
+ * @window: id
+ * @offset: in the window
+ * @length: bytes
+ */
+int gm_unbind(int fd, uint32_t window, uint64_t offset, uint64_t length)
+{
+	struct xen_gpumem_unbind a = {
+		.size = sizeof(a), .window = window, .offset = offset,
+		.length = length,
+	};
+
+	return call(fd, XEN_GPUMEM_UNBIND, &a);
+}
+
+/**
+ * gm_populate - XEN_GPUMEM_POPULATE
+ * @fd: domain fd
+ * @window: id
+ * @offset: in the window
+ * @length: bytes
+ * @flags: XEN_GPUMEM_POPULATE_*
+ * @done: bytes done, or NULL
+ */
+int gm_populate(int fd, uint32_t window, uint64_t offset, uint64_t length,
+		uint32_t flags, uint64_t *done)
+{
+	struct xen_gpumem_populate a = {
+		.size = sizeof(a), .flags = flags, .window = window,
+		.offset = offset, .length = length,
+	};
+	int ret = call(fd, XEN_GPUMEM_POPULATE, &a);
+
+	if (done)
+		*done = a.out_done;
+	return ret;
+}
+
+/**
+ * gm_query - XEN_GPUMEM_WINDOW_QUERY
+ * @fd: domain fd
+ * @window: id
+ * @offset: in the window
+ * @length: bytes, zero: all
+ * @query: the answer
+ */
+int gm_query(int fd, uint32_t window, uint64_t offset, uint64_t length,
+	     struct xen_gpumem_window_query *query)
+{
+	memset(query, 0, sizeof(*query));
+	query->size = sizeof(*query);
+	query->window = window;
+	query->offset = offset;
+	query->length = length;
+	return call(fd, XEN_GPUMEM_WINDOW_QUERY, query);
+}
+
+/**
+ * gm_pages - how many pages the guest has in a range; must work
+ * @fd: domain fd
+ * @window: id
+ * @offset: in the window
+ * @length: bytes, zero: all
+ */
+uint64_t gm_pages(int fd, uint32_t window, uint64_t offset, uint64_t length)
+{
+	struct xen_gpumem_window_query q;
+
+	OK(gm_query(fd, window, offset, length, &q));
+	return q.out_pages;
+}

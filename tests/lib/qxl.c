@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Buffers in the video memory of a qxl card, and how to make them move.
+ *
+ * The "VRAM domain" of the card has about 63 MiB.  Eight buffers of 8 MiB more
+ * push out the one that was used least recently: the TTM layer unmaps it, and
+ * that is a real revocation under real GPU locks.  An UPDATE_AREA request for
+ * a buffer that is no surface is refused by the driver, with a line in its
+ * log, but only after it has brought the buffer back.
+ */
+#include <dirent.h>
+
+#include <drm/drm.h>
+#include <drm/qxl_drm.h>
+
+#include "xgt.h"
+
+#define PRESSURE_NR	8
+#define PRESSURE_SIZE	(8 * MIB)
+
+static bool is_qxl(int fd)
+{
+	char name[32] = "";
+	struct drm_version v = { .name = name, .name_len = sizeof(name) - 1 };
+
+	return !ioctl(fd, DRM_IOCTL_VERSION, &v) && !strcmp(name, "qxl");
+}
+
+/**
+ * qxl_open - open the qxl card's primary node
+ *
+ * The first to open it is its master, and may do everything with it.
+ *
+ * Return: -1 if there is none.
+ */
+int qxl_open(void)
+{
+	for (int i = 0; i < 8; i++) {
+		char path[32];
+		int fd;
+
+		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd >= 0 && is_qxl(fd))
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	return -1;
+}
+
+static uint32_t qxl_alloc(int card, uint64_t length)
+{
+	struct drm_qxl_alloc a = { .size = length };
+
+	if (ioctl(card, DRM_IOCTL_QXL_ALLOC, &a))
+		FAIL("QXL_ALLOC of %lu: %s", length, strerror(errno));
+	return a.handle;
+}
+
+static void close_handle(int card, uint32_t handle)
+{
+	struct drm_gem_close c = { .handle = handle };
+
+	ioctl(card, DRM_IOCTL_GEM_CLOSE, &c);
+}
+
+/**
+ * qxl_new - make a buffer in video memory and map it
+ * @card: of qxl_open()
+ * @bo: filled in
+ * @length: bytes
+ */
+void qxl_new(int card, struct qxl_bo *bo, uint64_t length)
+{
+	struct drm_qxl_map m = { 0 };
+	void *p;
+
+	bo->length = length;
+	bo->handle = qxl_alloc(card, length);
+	m.handle = bo->handle;
+	if (ioctl(card, DRM_IOCTL_QXL_MAP, &m))
+		FAIL("QXL_MAP: %s", strerror(errno));
+	p = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, card,
+		 m.offset);
+	if (p == MAP_FAILED)
+		FAIL("mmap of a qxl buffer: %s", strerror(errno));
+	bo->map = p;
+}
+
+/**
+ * qxl_free - unmap and free a buffer
+ * @card: of qxl_open()
+ * @bo: the buffer
+ */
+void qxl_free(int card, struct qxl_bo *bo)
+{
+	munmap((void *)bo->map, bo->length);
+	close_handle(card, bo->handle);
+}
+
+/**
+ * qxl_pressure - allocate all video memory, then free it again
+ * @card: of qxl_open()
+ */
+void qxl_pressure(int card)
+{
+	uint32_t handle[PRESSURE_NR];
+
+	for (int i = 0; i < PRESSURE_NR; i++)
+		handle[i] = qxl_alloc(card, PRESSURE_SIZE);
+	for (int i = 0; i < PRESSURE_NR; i++)
+		close_handle(card, handle[i]);
+}
+
+/**
+ * qxl_bring_back - have the driver put a buffer into video memory
+ * @card: of qxl_open()
+ * @bo: the buffer
+ */
+void qxl_bring_back(int card, struct qxl_bo *bo)
+{
+	struct drm_qxl_update_area a = {
+		.handle = bo->handle, .bottom = 1, .right = 1,
+	};
+
+	/* Refused, with EINVAL, after what we want has been done. */
+	if (!ioctl(card, DRM_IOCTL_QXL_UPDATE_AREA, &a) || errno != EINVAL)
+		FAIL("QXL_UPDATE_AREA: %s", strerror(errno));
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The library of the dom0 tests.
+ *
+ * A program is a table of tests.  Each runs in a process of its own with a
+ * time limit, so that a crash or a hang is that test's failure only, and so
+ * that whatever it opened is gone before the next one begins.  The guest is
+ * kept from test to test; after a failure the next test gets a new one.
+ *
+ * Inside a test, CHECK() and its friends end it with a reason; they work in
+ * processes that the test forked as well.  Nothing asserts a duration.
+ */
+#ifndef TESTS_LIB_XGT_H
+#define TESTS_LIB_XGT_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <xen/gpumem.h>
+#include "lend.h"
+#include "../guest/mailbox.h"
+
+#define KIB	1024ULL
+#define MIB	(1024ULL * KIB)
+#define GIB	(1024ULL * MIB)
+#define PAGE	4096ULL
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* --- harness.c ------------------------------------------------------------ */
+
+/* What a test needs before it starts. */
+#define XGT_GUEST	(1u << 0)	/* a guest, its domain fd, a mailbox */
+#define XGT_BARE	(1u << 1)	/* a guest that nobody is attached to */
+#define XGT_ENDS_GUEST	(1u << 2)	/* and leaves no guest behind */
+#define XGT_QXL		(1u << 3)	/* a qxl card */
+
+struct xgt_test {
+	const char *name;
+	const char *reqs;
+	void (*fn)(void);
+	unsigned int flags;
+	unsigned int limit;		/* seconds; zero: 120 */
+};
+
+int xgt_main(int argc, char **argv, const struct xgt_test *tests, size_t nr);
+
+#define XGT_MAIN(tests)							\
+int main(int argc, char **argv)						\
+{									\
+	return xgt_main(argc, argv, tests, ARRAY_SIZE(tests));		\
+}
+
+void xgt_fail(const char *file, int line, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4), noreturn));
+void xgt_skip(const char *fmt, ...)
+	__attribute__((format(printf, 1, 2), noreturn));
+void xgt_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+double xgt_now(void);
+void xgt_sleep_ms(unsigned int ms);
+
+/* Fork; the child runs @fn and exits.  xgt_join() wants it to have passed. */
+pid_t xgt_fork(void (*fn)(void *arg), void *arg);
+void xgt_join(pid_t pid);
+/* The same as an unprivileged user: no capability, no other fd needed. */
+pid_t xgt_fork_user(void (*fn)(void *arg), void *arg);
+/* SIGKILL and reap a child. */
+void xgt_kill(pid_t pid);
+/* Run a program; its exit status, or -1.  @out may be NULL. */
+int xgt_spawn(char *const argv[], char *out, size_t size);
+
+#define FAIL(...)	xgt_fail(__FILE__, __LINE__, __VA_ARGS__)
+
+#define CHECK(cond) do {						\
+	if (!(cond))							\
+		FAIL("%s is not so", #cond);				\
+} while (0)
+
+#define CHECK_EQ(a, b) do {						\
+	unsigned long long __a = (a), __b = (b);			\
+									\
+	if (__a != __b)							\
+		FAIL("%s is 0x%llx (%lld), not %s = 0x%llx (%lld)",	\
+		     #a, __a, (long long)__a, #b, __b, (long long)__b);	\
+} while (0)
+
+/* @call returns 0 or -errno. */
+#define OK(call) do {							\
+	long __r = (call);						\
+									\
+	if (__r)							\
+		FAIL("%s: %s", #call, xgt_errname(-__r));		\
+} while (0)
+
+#define ERR(call, err) do {						\
+	long __r = (call);						\
+									\
+	if (__r != -(err))						\
+		FAIL("%s: %s, not %s", #call,				\
+		     __r < 0 ? xgt_errname(-__r) : "no error", #err);	\
+} while (0)
+
+const char *xgt_errname(int err);
+
+/* --- gpumem.c: the driver's calls; 0 or -errno ------------------------------ */
+
+extern int xgt_dom;			/* domain fd of the test's guest */
+
+int gm_node(void);			/* opens the node */
+int gm_open_domain(int domid, struct xen_gpumem_open_domain *limits);
+int gm_info(int fd, struct xen_gpumem_info *info);
+int gm_window_add(int fd, uint64_t gpa, uint64_t length, uint32_t hole_policy,
+		  uint32_t *window);
+int gm_window_remove(int fd, uint32_t window);
+int gm_window_move(int fd, uint32_t window, uint64_t gpa);
+int gm_bind(int fd, uint32_t window, uint64_t offset, uint64_t length,
+	    volatile void *address, uint32_t flags, uint32_t fail_policy);
+int gm_unbind(int fd, uint32_t window, uint64_t offset, uint64_t length);
+int gm_populate(int fd, uint32_t window, uint64_t offset, uint64_t length,
+		uint32_t flags, uint64_t *done);
+int gm_query(int fd, uint32_t window, uint64_t offset, uint64_t length,
+	     struct xen_gpumem_window_query *query);
+/* Pages that the guest has in a range now. */
+uint64_t gm_pages(int fd, uint32_t window, uint64_t offset, uint64_t length);
+
+/* --- guest.c: the guest and its command server ------------------------------ */
+
+/* Where tests put their windows; the mailbox is below. */
+#define XGT_WINDOW	(XG_ARENA_BASE + 2 * MIB)
+
+struct xgt_guest {
+	char name[32];
+	int domid;
+	unsigned int vcpus;
+};
+
+extern struct xgt_guest xgt_guest;	/* the harness's; forked tests see it */
+
+bool guest_start(struct xgt_guest *g, const char *name, unsigned int vcpus,
+		 const char *extra_config);
+void guest_destroy(struct xgt_guest *g);
+bool guest_alive(const struct xgt_guest *g);
+/* Wait until it is gone. */
+void guest_gone(const struct xgt_guest *g, unsigned int seconds);
+
+struct xgt_mailbox {
+	volatile struct xg_mailbox *page;
+	uint32_t window;
+	int dom;
+};
+
+extern struct xgt_mailbox xgt_box;	/* of the test's guest */
+
+/* Lend a mailbox to a guest and wait until all its vCPUs serve it. */
+void box_open(struct xgt_mailbox *box, int dom, unsigned int vcpus);
+void box_close(struct xgt_mailbox *box);
+
+struct xgt_result {
+	enum xg_status status;
+	uint64_t v[XG_RESULTS];
+};
+
+/* Commands on xgt_box: start one, look, stop a loop, wait for the end. */
+#define cmd_start(cpu, cmd, ...) \
+	box_start(&xgt_box, cpu, cmd, (uint64_t[XG_ARGS]){ __VA_ARGS__ })
+#define cmd_run(cpu, cmd, ...) \
+	(cmd_start(cpu, cmd, __VA_ARGS__), cmd_wait(cpu))
+/* The same, and it must succeed. */
+#define cmd_ok(cpu, cmd, ...) \
+	box_ok(cmd_run(cpu, cmd, __VA_ARGS__), #cmd, __FILE__, __LINE__)
+
+void box_start(struct xgt_mailbox *box, unsigned int cpu, enum xg_cmd cmd,
+	       const uint64_t arg[XG_ARGS]);
+bool box_done(struct xgt_mailbox *box, unsigned int cpu);
+struct xgt_result box_wait(struct xgt_mailbox *box, unsigned int cpu);
+struct xgt_result box_ok(struct xgt_result result, const char *what,
+			 const char *file, int line);
+struct xgt_result cmd_wait(unsigned int cpu);
+/* Stop a loop and wait for its results, which must be good. */
+struct xgt_result cmd_stop(unsigned int cpu);
+/* The same, whatever they are. */
+struct xgt_result cmd_stop_any(unsigned int cpu);
+uint64_t cmd_progress(unsigned int cpu);
+/* Wait until a loop has made @more steps; fails if it ended. */
+void cmd_advance(unsigned int cpu, uint64_t more);
+
+/* Short forms that fail the test unless the guest's access went well. */
+uint64_t guest_read(uint64_t gpa);
+void guest_write(uint64_t gpa, uint64_t value);
+/* The access must get an exception. */
+void guest_read_faults(uint64_t gpa);
+void guest_write_faults(uint64_t gpa);
+
+/* --- backing.c: memory to lend ---------------------------------------------- */
+
+#define POISON	0xdeadc0dedeadc0deULL
+
+int memfd_new(uint64_t length);
+volatile uint64_t *map_shared(int fd, uint64_t length);
+volatile uint64_t *map_anon(uint64_t length);
+void fill(volatile void *p, uint64_t length, uint64_t seed);
+void fill_word(volatile void *p, uint64_t length, uint64_t word);
+/* Fails the test at the first word that is not the pattern's. */
+void verify(volatile void *p, uint64_t length, uint64_t seed);
+void verify_word(volatile void *p, uint64_t length, uint64_t word);
+
+/* --- lend.c: the hypercall itself ------------------------------------------- */
+
+long lend_raw(struct xen_lend_op *op);
+long lend_op(struct xen_lend_op *op, uint16_t cmd, int domid, uint64_t gen);
+/* Memory that the hypervisor can reach and that does not move. */
+void *lend_buffer(size_t size);
+long raw_hypercall(unsigned long op, unsigned long a0, unsigned long a1,
+		   unsigned long a2, unsigned long a3, unsigned long a4);
+
+/* --- qxl.c: a buffer in video memory ----------------------------------------- */
+
+struct qxl_bo {
+	uint32_t handle;
+	uint64_t length;
+	volatile uint64_t *map;
+};
+
+int qxl_open(void);			/* the card's fd, or -1 */
+void qxl_new(int card, struct qxl_bo *bo, uint64_t length);
+void qxl_free(int card, struct qxl_bo *bo);
+/* Push everything of others out of video memory, then let go. */
+void qxl_pressure(int card);
+/* Have the driver bring a buffer into video memory. */
+void qxl_bring_back(int card, struct qxl_bo *bo);
+
+#endif
