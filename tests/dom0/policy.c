@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * L4: what the guest gets where there is nothing to give.
+ *
+ * Each test begins and ends with an access that works, in the same window: the
+ * policy is about one page and one moment, and the guest lives on.
+ */
+#include "xgt.h"
+
+#define LENGTH	(64 * PAGE)
+
+static uint32_t window_with(uint32_t hole)
+{
+	uint32_t window;
+
+	OK(gm_window_add(xgt_dom, XGT_WINDOW, LENGTH, hole, &window));
+	return window;
+}
+
+/* Half of the window bound and good; returns where dom0 sees it. */
+static volatile uint64_t *bind_half(uint32_t window, uint32_t policy)
+{
+	volatile uint64_t *map = map_shared(memfd_new(LENGTH), LENGTH);
+
+	OK(gm_bind(xgt_dom, window, 0, LENGTH / 2, map, 0, policy));
+	return map;
+}
+
+static void works(volatile uint64_t *map)
+{
+	static uint64_t value = 1000;
+
+	map[1] = ++value;
+	CHECK_EQ(guest_read(XGT_WINDOW + 8), value);
+	guest_write(XGT_WINDOW + 16, ++value);
+	CHECK_EQ(map[2], value);
+}
+
+/* Bound, but nothing mapped there: the policy is to inject. */
+static void inject(void)
+{
+	uint32_t window = window_with(XEN_GPUMEM_POLICY_MMIO);
+	volatile uint64_t *map = bind_half(window, XEN_GPUMEM_POLICY_INJECT);
+	struct xen_gpumem_window_query q;
+
+	works(map);
+	CHECK(!munmap((void *)(map + 4 * PAGE / 8), PAGE));
+	for (int i = 0; i < 3; i++) {
+		guest_read_faults(XGT_WINDOW + 4 * PAGE);
+		guest_write_faults(XGT_WINDOW + 4 * PAGE + 8);
+	}
+	works(map);
+	OK(gm_query(xgt_dom, window, 0, 0, &q));
+	CHECK_EQ(q.out_failed, 6);
+	CHECK_EQ(gm_pages(xgt_dom, window, 4 * PAGE, PAGE), 0);
+	/* Mapped at last: from now on it is there. */
+	CHECK(mmap((void *)(map + 4 * PAGE / 8), PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+	      MAP_FAILED);
+	guest_write(XGT_WINDOW + 4 * PAGE, 77);
+	CHECK_EQ(map[4 * PAGE / 8], 77);
+}
+
+/* The same, and the policy is a page of zeroes that cannot be written. */
+static void zero(void)
+{
+	uint32_t window = window_with(XEN_GPUMEM_POLICY_MMIO);
+	volatile uint64_t *map = bind_half(window, XEN_GPUMEM_POLICY_ZERO);
+
+	works(map);
+	CHECK(!munmap((void *)(map + 4 * PAGE / 8), 2 * PAGE));
+	CHECK_EQ(guest_read(XGT_WINDOW + 4 * PAGE), 0);
+	CHECK_EQ(guest_read(XGT_WINDOW + 5 * PAGE - 8), 0);
+	guest_write_faults(XGT_WINDOW + 4 * PAGE);
+	CHECK_EQ(guest_read(XGT_WINDOW + 4 * PAGE), 0);
+	/* A write first, where nothing has been read yet. */
+	guest_write_faults(XGT_WINDOW + 5 * PAGE);
+	CHECK_EQ(guest_read(XGT_WINDOW + 5 * PAGE), 0);
+	works(map);
+}
+
+static void hole_mmio(void)
+{
+	uint32_t window = window_with(XEN_GPUMEM_POLICY_MMIO);
+	volatile uint64_t *map = bind_half(window, XEN_GPUMEM_POLICY_INJECT);
+	uint64_t hole = XGT_WINDOW + LENGTH / 2;
+
+	works(map);
+	for (int size = 1; size <= 8; size *= 2) {
+		uint64_t ones = size == 8 ? ~0ULL : (1ULL << size * 8) - 1;
+
+		CHECK_EQ(cmd_ok(0, XG_CMD_READ, hole + 64, size).v[0], ones);
+		cmd_ok(0, XG_CMD_WRITE, hole + 64, size, 0);
+		CHECK_EQ(cmd_ok(0, XG_CMD_READ, hole + 64, size).v[0], ones);
+	}
+	works(map);
+	CHECK_EQ(gm_pages(xgt_dom, window, LENGTH / 2, 0), 0);
+	/* Bound at last: the same address is memory now. */
+	OK(gm_bind(xgt_dom, window, LENGTH / 2, LENGTH / 2,
+		   map + LENGTH / 16, 0, XEN_GPUMEM_POLICY_INJECT));
+	CHECK_EQ(guest_read(hole + 64), 0);
+	guest_write(hole + 64, 5);
+	CHECK_EQ(map[LENGTH / 16 + 8], 5);
+}
+
+static void hole_inject(void)
+{
+	uint32_t window = window_with(XEN_GPUMEM_POLICY_INJECT);
+	volatile uint64_t *map = bind_half(window, XEN_GPUMEM_POLICY_ZERO);
+
+	works(map);
+	guest_read_faults(XGT_WINDOW + LENGTH / 2);
+	guest_write_faults(XGT_WINDOW + LENGTH / 2);
+	works(map);
+}
+
+static void hole_zero(void)
+{
+	uint32_t window = window_with(XEN_GPUMEM_POLICY_ZERO);
+	volatile uint64_t *map = bind_half(window, XEN_GPUMEM_POLICY_INJECT);
+	uint64_t hole = XGT_WINDOW + LENGTH / 2;
+
+	works(map);
+	CHECK_EQ(guest_read(hole), 0);
+	guest_write_faults(hole);
+	CHECK_EQ(guest_read(hole), 0);
+	guest_write_faults(hole + PAGE);
+	works(map);
+	/* The page of zeroes does not stay in the way of a binding. */
+	OK(gm_bind(xgt_dom, window, LENGTH / 2, LENGTH / 2,
+		   map + LENGTH / 16, 0, XEN_GPUMEM_POLICY_INJECT));
+	map[LENGTH / 16] = 8;
+	CHECK_EQ(guest_read(hole), 8);
+	/* And comes back when that is gone. */
+	OK(gm_unbind(xgt_dom, window, LENGTH / 2, LENGTH / 2));
+	CHECK_EQ(guest_read(hole), 0);
+}
+
+/* The file ends before the mapping does. */
+static void truncated(void)
+{
+	uint32_t window = window_with(XEN_GPUMEM_POLICY_MMIO);
+	int fd = memfd_new(LENGTH);
+	volatile uint64_t *map = map_shared(fd, LENGTH);
+
+	OK(gm_bind(xgt_dom, window, 0, LENGTH, map, 0,
+		   XEN_GPUMEM_POLICY_INJECT));
+	fill(map, LENGTH, 1);
+	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, LENGTH, 1);
+	CHECK(!ftruncate(fd, LENGTH / 2));
+	CHECK_EQ(gm_pages(xgt_dom, window, LENGTH / 2, LENGTH / 2), 0);
+	guest_read_faults(XGT_WINDOW + LENGTH / 2);
+	guest_write_faults(XGT_WINDOW + LENGTH - 8);
+	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, LENGTH / 2, 1);
+	works(map);
+	/* Longer again: zeroes there. */
+	CHECK(!ftruncate(fd, LENGTH));
+	CHECK_EQ(guest_read(XGT_WINDOW + LENGTH / 2), 0);
+}
+
+/* Nothing but PROT_NONE. */
+static void no_access(void)
+{
+	uint32_t window = window_with(XEN_GPUMEM_POLICY_MMIO);
+	volatile uint64_t *map = bind_half(window, XEN_GPUMEM_POLICY_INJECT);
+
+	works(map);
+	CHECK(!mprotect((void *)map, PAGE, PROT_NONE));
+	guest_read_faults(XGT_WINDOW + 8);
+	CHECK(!mprotect((void *)map, PAGE, PROT_READ | PROT_WRITE));
+	works(map);
+}
+
+/* Video memory whose buffer object is destroyed under the guest. */
+static void bo_destroyed(void)
+{
+	uint32_t window = window_with(XEN_GPUMEM_POLICY_MMIO);
+	int card = qxl_open();
+	struct qxl_bo bo;
+
+	qxl_new(card, &bo, LENGTH);
+	OK(gm_bind(xgt_dom, window, 0, LENGTH, bo.map, 0,
+		   XEN_GPUMEM_POLICY_ZERO));
+	works(bo.map);
+	cmd_start(1, XG_CMD_UPDATE, XGT_WINDOW + PAGE, LENGTH - PAGE, 1);
+	cmd_advance(1, 2);
+	qxl_free(card, &bo);
+	CHECK_EQ(guest_read(XGT_WINDOW + 8), 0);
+	/* The loop's next write got an exception, or its next read zeroes. */
+	CHECK(cmd_stop_any(1).status != XG_OK);
+	close(card);
+}
+
+/* Memory that must never be lent counts as not there. */
+static void not_lendable(void)
+{
+	uint32_t window = window_with(XEN_GPUMEM_POLICY_MMIO);
+	volatile uint64_t *map = bind_half(window, XEN_GPUMEM_POLICY_INJECT);
+	int fd = syscall(447 /* memfd_secret */, 0);
+	void *secret;
+
+	works(map);
+	if (fd < 0)
+		xgt_skip("memfd_secret: %s", strerror(errno));
+	CHECK(!ftruncate(fd, PAGE));
+	secret = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (secret == MAP_FAILED)
+		xgt_skip("mmap of memfd_secret: %s", strerror(errno));
+	*(volatile uint64_t *)secret = 4711;
+	OK(gm_bind(xgt_dom, window, LENGTH / 2, PAGE, secret, 0,
+		   XEN_GPUMEM_POLICY_INJECT));
+	guest_read_faults(XGT_WINDOW + LENGTH / 2);
+	CHECK_EQ(gm_pages(xgt_dom, window, LENGTH / 2, PAGE), 0);
+	works(map);
+}
+
+static const struct xgt_test tests[] = {
+	{ "L4-inject", "L4", inject, XGT_GUEST, 0 },
+	{ "L4-zero", "L4", zero, XGT_GUEST, 0 },
+	{ "L4-hole-mmio", "L4", hole_mmio, XGT_GUEST, 0 },
+	{ "L4-hole-inject", "L4", hole_inject, XGT_GUEST, 0 },
+	{ "L4-hole-zero", "L4", hole_zero, XGT_GUEST, 0 },
+	{ "L4-truncated-file", "L4", truncated, XGT_GUEST, 0 },
+	{ "L4-no-access", "L4", no_access, XGT_GUEST, 0 },
+	{ "L4-bo-destroyed", "L4", bo_destroyed, XGT_GUEST | XGT_QXL, 0 },
+	{ "L1-refused-secretmem", "L1,L4", not_lendable, XGT_GUEST, 0 },
+};
+
+XGT_MAIN(tests)
