@@ -37,7 +37,8 @@ enum xg_cmd {
 	XG_CMD_WRITE,		/* gpa, size, value */
 	/*
 	 * Until stopped: check every word of what the last round wrote, write
-	 * the next.  gpa, length, seed -> rounds, sum, offset, got, want
+	 * the next.  gpa, length, seed, rounds so far
+	 * -> rounds, sum, offset, got, want
 	 */
 	XG_CMD_UPDATE,
 	/*
@@ -59,7 +60,7 @@ enum xg_cmd {
 	XG_CMD_DRAW,
 	/*
 	 * Until stopped: check all rows, then move the moving part.
-	 * gpa, width, height -> rounds, sum, row, got, want
+	 * gpa, width, height, rounds so far -> rounds, sum, row, got, want
 	 */
 	XG_CMD_ANIMATE,
 	/* Any hypercall.  op, arg0..arg4 -> return value */

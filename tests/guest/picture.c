@@ -185,6 +185,7 @@ void xg_animate(struct xg_run *run, volatile uint32_t *fb)
 {
 	uint64_t width = run->arg[1], height = run->arg[2];
 
+	run->result[0] = run->arg[3];
 	do {
 		if (!verify(run, fb))
 			return;

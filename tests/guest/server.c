@@ -145,7 +145,8 @@ static bool update_page(struct xg_run *run, volatile uint64_t *p,
 static void do_update(struct xg_run *run)
 {
 	volatile uint64_t *p = range(run);
-	uint64_t words = run->arg[1] / 8, step = XG_PAGE / 8, round = 0;
+	uint64_t words = run->arg[1] / 8, step = XG_PAGE / 8;
+	uint64_t round = run->arg[3];
 
 	if (!p)
 		return;

@@ -146,15 +146,23 @@ struct user_call {
 	void *arg;
 };
 
-static void as_user(void *arg)
+/**
+ * xgt_drop_privileges - become an unprivileged user, for good
+ */
+void xgt_drop_privileges(void)
 {
-	struct user_call *call = arg;
-
 	if (setgroups(0, NULL) || setresgid(1000, 1000, 1000) ||
 	    setresuid(1000, 1000, 1000))
 		FAIL("cannot drop privileges: %s", strerror(errno));
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	CHECK(geteuid() == 1000 && setuid(0) != 0);
+}
+
+static void as_user(void *arg)
+{
+	struct user_call *call = arg;
+
+	xgt_drop_privileges();
 	call->fn(call->arg);
 }
 

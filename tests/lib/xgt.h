@@ -76,6 +76,7 @@ pid_t xgt_fork(void (*fn)(void *arg), void *arg);
 void xgt_join(pid_t pid);
 /* The same as an unprivileged user: no capability, no other fd needed. */
 pid_t xgt_fork_user(void (*fn)(void *arg), void *arg);
+void xgt_drop_privileges(void);
 /* SIGKILL and reap a child. */
 void xgt_kill(pid_t pid);
 /* Run a program; its exit status, or -1.  @out may be NULL. */
@@ -215,6 +216,16 @@ void fill_word(volatile void *p, uint64_t length, uint64_t word);
 /* Fails the test at the first word that is not the pattern's. */
 void verify(volatile void *p, uint64_t length, uint64_t seed);
 void verify_word(volatile void *p, uint64_t length, uint64_t word);
+
+/* Memory whose pages come only when the test says so. */
+struct slow {
+	int fd;
+	volatile uint64_t *map;
+};
+
+void slow_new(struct slow *s, uint64_t length);
+uint64_t slow_wait(struct slow *s);
+void slow_serve(struct slow *s, uint64_t offset, uint64_t word);
 
 /* --- lend.c: the hypercall itself ------------------------------------------- */
 

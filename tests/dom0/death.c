@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * L13, S2: guests that end while memory is lent to them, and what happens to
+ * whoever comes to have their number.
+ *
+ * After the guest's end the domain must really go: a frame that is still held
+ * would leave it a zombie, which guest_gone() and the scenario's end notice.
+ */
+#include "xgt.h"
+
+/* Only now: lend.h would look for Xen's headers beside it. */
+#define __XEN_TOOLS__ 1
+#include <xen/xen.h>
+#include <xen/domctl.h>
+
+#define LENGTH	(64 * PAGE)
+
+static uint32_t window;
+
+static volatile uint64_t *lend_something(void)
+{
+	volatile uint64_t *map = map_shared(memfd_new(LENGTH), LENGTH);
+
+	OK(gm_window_add(xgt_dom, XGT_WINDOW, LENGTH, XEN_GPUMEM_POLICY_MMIO,
+			 &window));
+	OK(gm_bind(xgt_dom, window, 0, LENGTH, map, 0,
+		   XEN_GPUMEM_POLICY_INJECT));
+	return map;
+}
+
+/*
+ * Everything says that the domain is gone; removing and closing work.  The
+ * driver learns of it when Xen tells it to: allow for that.
+ */
+static void all_gone(volatile uint64_t *map)
+{
+	struct xen_gpumem_window_query q;
+	uint32_t other;
+	int err;
+
+	for (int i = 0; i < 3000; i++) {
+		err = gm_window_add(xgt_dom, XGT_WINDOW + MIB, PAGE, 0, &other);
+		if (err == -ESRCH)
+			break;
+		xgt_sleep_ms(10);
+	}
+	ERR(err, ESRCH);
+	ERR(gm_bind(xgt_dom, window, 0, LENGTH, map, XEN_GPUMEM_BIND_REPLACE,
+		    0), ESRCH);
+	ERR(gm_populate(xgt_dom, window, 0, PAGE, 0, NULL), ESRCH);
+	ERR(gm_window_move(xgt_dom, window, XEN_GPUMEM_PARKED), ESRCH);
+	gm_query(xgt_dom, window, 0, 0, &q);
+	/* The memory is ours as ever, and revoking it harms nobody. */
+	fill(map, LENGTH, 9);
+	CHECK(!madvise((void *)map, LENGTH, MADV_DONTNEED));
+	verify(map, LENGTH, 9);
+	OK(gm_unbind(xgt_dom, window, 0, LENGTH));
+	OK(gm_window_remove(xgt_dom, window));
+	CHECK(!close(xgt_dom));
+}
+
+static void powered_off(void)
+{
+	volatile uint64_t *map = lend_something();
+
+	cmd_ok(0, XG_CMD_FILL, XGT_WINDOW, LENGTH, 1);
+	cmd_start(1, XG_CMD_POWER_OFF);
+	guest_gone(&xgt_guest, 60);
+	verify(map, LENGTH, 1);
+	all_gone(map);
+}
+
+static void crashed(void)
+{
+	volatile uint64_t *map = lend_something();
+
+	cmd_start(0, XG_CMD_HAMMER, XGT_WINDOW, LENGTH, 1);
+	cmd_advance(0, 2);
+	cmd_start(1, XG_CMD_CRASH);
+	guest_gone(&xgt_guest, 60);
+	all_gone(map);
+}
+
+/* Destroyed with vCPUs that use the window as fast as they can. */
+static void destroyed(void)
+{
+	volatile uint64_t *map = lend_something();
+
+	cmd_start(0, XG_CMD_HAMMER, XGT_WINDOW, LENGTH / 2, 1);
+	cmd_start(1, XG_CMD_HAMMER, XGT_WINDOW + LENGTH / 2, LENGTH / 2, 2);
+	cmd_advance(0, 2);
+	cmd_advance(1, 2);
+	for (int i = 0; i < 50; i++)
+		CHECK(!madvise((void *)map, LENGTH, MADV_DONTNEED));
+	guest_destroy(&xgt_guest);
+	all_gone(map);
+}
+
+/* Destroyed while a vCPU waits for memory that never comes. */
+static void destroyed_mid_fault(void)
+{
+	struct slow s;
+
+	slow_new(&s, LENGTH);
+	OK(gm_window_add(xgt_dom, XGT_WINDOW, LENGTH, XEN_GPUMEM_POLICY_MMIO,
+			 &window));
+	OK(gm_bind(xgt_dom, window, 0, LENGTH, s.map, 0,
+		   XEN_GPUMEM_POLICY_INJECT));
+	cmd_start(0, XG_CMD_READ, XGT_WINDOW, 8);
+	CHECK_EQ(slow_wait(&s), 0);
+	cmd_start(1, XG_CMD_READ, XGT_WINDOW + PAGE, 8);
+	CHECK_EQ(slow_wait(&s), PAGE);
+	guest_destroy(&xgt_guest);
+	CHECK(!guest_alive(&xgt_guest));
+	/* The answers come too late, for a domain that is gone. */
+	slow_serve(&s, 0, 1);
+	slow_serve(&s, PAGE, 1);
+	OK(gm_window_remove(xgt_dom, window));
+	CHECK(!close(xgt_dom));
+}
+
+/* --- the number is used again -------------------------------------------------------- */
+
+static long domctl(struct xen_domctl *op)
+{
+	struct xen_domctl *buffer = lend_buffer(sizeof(*buffer));
+	long ret;
+
+	op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+	*buffer = *op;
+	ret = raw_hypercall(__HYPERVISOR_domctl, (unsigned long)buffer,
+			    0, 0, 0, 0);
+	*op = *buffer;
+	return ret;
+}
+
+/* An empty domain with the very number that another had. */
+static long create_empty(int domid)
+{
+	struct xen_domctl op = { .cmd = XEN_DOMCTL_createdomain,
+				 .domain = domid };
+
+	op.u.createdomain.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
+	op.u.createdomain.max_vcpus = 1;
+	op.u.createdomain.max_evtchn_port = 1023;
+	op.u.createdomain.max_grant_frames = 4;
+	op.u.createdomain.max_maptrack_frames = 4;
+	op.u.createdomain.grant_opts = XEN_DOMCTL_GRANT_version(1);
+	op.u.createdomain.arch.emulation_flags = XEN_X86_EMU_LAPIC;
+	return domctl(&op);
+}
+
+static void destroy_empty(int domid)
+{
+	struct xen_domctl op = { .cmd = XEN_DOMCTL_destroydomain,
+				 .domain = domid };
+	long ret;
+
+	/* It does its work in slices. */
+	while ((ret = domctl(&op)) == -ERESTART || ret == -EAGAIN)
+		;
+	if (ret)
+		FAIL("destroydomain: %s", xgt_errname(-ret));
+}
+
+static uint64_t generation_of(int domid)
+{
+	struct xen_lend_op op = { };
+
+	OK(lend_op(&op, XEN_LEND_query, domid, 0));
+	CHECK(op.generation != 0);
+	return op.generation;
+}
+
+/* An fd, and raw calls, with the generation of a guest that was. */
+static void reused_domid(void)
+{
+	volatile uint64_t *map = lend_something();
+	struct xen_gpumem_open_domain limits = {
+		.rights = XEN_GPUMEM_RIGHT_LEND,
+	};
+	int domid = xgt_guest.domid, fd;
+	struct xen_lend_op op = { };
+	uint64_t old = generation_of(domid), new;
+	uint32_t other;
+	long ret;
+
+	cmd_ok(0, XG_CMD_FILL, XGT_WINDOW, LENGTH, 1);
+	guest_destroy(&xgt_guest);
+	ret = create_empty(domid);
+	if (ret)
+		FAIL("cannot make a domain %d again: %s", domid,
+		     xgt_errname(-ret));
+	/* Control: it is there, under the same number, and is another. */
+	new = generation_of(domid);
+	CHECK(new != old);
+	ERR(lend_op(&op, XEN_LEND_query, domid, old), ESRCH);
+	ERR(gm_window_add(xgt_dom, XGT_WINDOW + MIB, PAGE, 0, &other), ESRCH);
+	ERR(gm_bind(xgt_dom, window, 0, LENGTH, map, XEN_GPUMEM_BIND_REPLACE,
+		    0), ESRCH);
+	ERR(gm_window_move(xgt_dom, window, XGT_WINDOW + MIB), ESRCH);
+	limits.generation = old;
+	fd = gm_open_domain(domid, &limits);
+	CHECK_EQ(fd, (unsigned long long)-ESRCH);
+	CHECK(!madvise((void *)map, LENGTH, MADV_DONTNEED));
+	OK(gm_window_remove(xgt_dom, window));
+	close(xgt_dom);
+	destroy_empty(domid);
+}
+
+/* Every operation names the generation; a wrong one reaches nobody. */
+static void wrong_generation(void)
+{
+	static const uint16_t cmds[] = {
+		XEN_LEND_query, XEN_LEND_attach, XEN_LEND_detach,
+		XEN_LEND_create, XEN_LEND_move, XEN_LEND_destroy, XEN_LEND_map,
+		XEN_LEND_revoke, XEN_LEND_poll, XEN_LEND_resolve,
+	};
+	volatile uint64_t *map = lend_something();
+	struct xen_gpumem_open_domain limits = {
+		.rights = XEN_GPUMEM_RIGHT_LEND,
+	};
+	int domid = xgt_guest.domid;
+	uint64_t gen = generation_of(domid);
+	struct xen_lend_extent *extent = lend_buffer(PAGE);
+
+	fill(map, LENGTH, 1);
+	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, LENGTH, 1);
+	for (unsigned int i = 0; i < ARRAY_SIZE(cmds); i++) {
+		for (int wrong = -1; wrong <= 1; wrong += 2) {
+			struct xen_lend_op op = { };
+			long ret;
+
+			/* As good as the rest of it can be made. */
+			switch (cmds[i]) {
+			case XEN_LEND_create:
+				op.u.create.gfn = (XGT_WINDOW + MIB) >> 12;
+				op.u.create.nr = 1;
+				break;
+			case XEN_LEND_map:
+				op.u.map.nr = 1;
+				op.u.map.extents = (uintptr_t)extent;
+				break;
+			case XEN_LEND_revoke:
+				op.u.revoke.nr = 1;
+				break;
+			case XEN_LEND_poll:
+				op.u.poll.max = 1;
+				op.u.poll.faults = (uintptr_t)extent;
+				break;
+			}
+			/* Ids are given from some small number on: all of them. */
+			for (uint32_t id = 0; id < 4; id++) {
+				if (cmds[i] == XEN_LEND_move ||
+				    cmds[i] == XEN_LEND_destroy ||
+				    cmds[i] == XEN_LEND_map ||
+				    cmds[i] == XEN_LEND_revoke)
+					op.u.destroy.id = id;
+				ret = lend_op(&op, cmds[i], domid, gen + wrong);
+				if (ret != -ESRCH)
+					FAIL("command %u with a wrong generation: %ld",
+					     cmds[i], ret);
+			}
+		}
+	}
+	limits.generation = gen + 1;
+	CHECK_EQ(gm_open_domain(domid, &limits), (unsigned long long)-ESRCH);
+	/* Nothing of it had an effect. */
+	CHECK_EQ(gm_pages(xgt_dom, window, 0, 0), LENGTH / PAGE);
+	cmd_ok(1, XG_CMD_CHECK, XGT_WINDOW, LENGTH, 1);
+	/* Control: the right one is taken. */
+	limits.generation = gen;
+	CHECK(gm_open_domain(domid, &limits) >= 0);
+}
+
+static const struct xgt_test tests[] = {
+	{ "S2-wrong-generation", "S2", wrong_generation, XGT_GUEST, 0 },
+	{ "S2-generation", "S2", reused_domid, XGT_GUEST | XGT_ENDS_GUEST, 0 },
+	{ "L13-guest-powered-off", "L13", powered_off,
+	  XGT_GUEST | XGT_ENDS_GUEST, 0 },
+	{ "L13-guest-crashed", "L13", crashed, XGT_GUEST | XGT_ENDS_GUEST, 0 },
+	{ "L13-guest-destroyed", "L13", destroyed, XGT_GUEST | XGT_ENDS_GUEST,
+	  0 },
+	{ "L13-guest-destroyed-mid-fault", "L13", destroyed_mid_fault,
+	  XGT_GUEST | XGT_ENDS_GUEST, 0 },
+};
+
+XGT_MAIN(tests)
