@@ -15,8 +15,7 @@
 #define _XEN_GPUMEM_EXTENT_H
 
 #ifdef __KERNEL__
-#include <linux/bitops.h>
-#include <linux/find.h>
+#include <linux/bitmap.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/types.h>

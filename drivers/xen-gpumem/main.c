@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device node, the domain fds, and their calls.
+ *
+ * /dev/xen/gpumem is the privilege: who can open it can make fds for any guest
+ * that the hypervisor lets this domain lend to.  A domain fd has none but what
+ * it was made with, and can be given away.
+ *
+ * Calls are dispatched by a table.  A structure comes with its size: it is
+ * extended with zeroes or, where it is longer than what is known here, must
+ * end in zeroes.  Each call checks its own fields; what can be said of all is
+ * said here.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/anon_inodes.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/nospec.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/uaccess.h>
+
+#include "internal.h"
+
+unsigned int gpumem_fault_around = 16;
+module_param_named(fault_around, gpumem_fault_around, uint, 0644);
+MODULE_PARM_DESC(fault_around,
+		 "pages looked at with each fault, 1 (off) to 512 (default 16)");
+
+unsigned int gpumem_max_bindings = 65536;
+module_param_named(max_bindings, gpumem_max_bindings, uint, 0644);
+MODULE_PARM_DESC(max_bindings, "bindings of one domain fd (default 65536)");
+
+unsigned int gpumem_max_binding_mib = 65536;
+module_param_named(max_binding_mib, gpumem_max_binding_mib, uint, 0644);
+MODULE_PARM_DESC(max_binding_mib,
+		 "size of one binding in MiB (default 65536)");
+
+const struct gpumem_hv_ops *gpumem_hv = &gpumem_hv_xen;
+
+#ifdef CONFIG_XEN_GPUMEM_TEST
+static bool gpumem_mock;
+module_param_named(mock, gpumem_mock, bool, 0444);
+MODULE_PARM_DESC(mock, "use the mock hypervisor, for tests");
+#endif
+
+/**
+ * gpumem_file_charge - take from an fd's allowance
+ * @file: the fd
+ * @windows: windows that are to be added
+ * @bindings: bindings, likewise
+ * @bytes: bytes in bindings, likewise
+ *
+ * Return: 0 or -ENOSPC
+ */
+int gpumem_file_charge(struct gpumem_file *file, u32 windows, u32 bindings,
+		       u64 bytes)
+{
+	guard(spinlock)(&file->lock);
+
+	if (windows > file->max_windows - file->windows ||
+	    bindings > file->max_bindings - file->bindings ||
+	    bytes > file->max_bytes - file->bytes)
+		return -ENOSPC;
+	file->windows += windows;
+	file->bindings += bindings;
+	file->bytes += bytes;
+	return 0;
+}
+
+/**
+ * gpumem_file_uncharge - give back to an fd's allowance
+ * @file: the fd
+ * @windows: windows
+ * @bindings: bindings
+ * @bytes: bytes in bindings
+ */
+void gpumem_file_uncharge(struct gpumem_file *file, u32 windows, u32 bindings,
+			  u64 bytes)
+{
+	guard(spinlock)(&file->lock);
+
+	file->windows -= windows;
+	file->bindings -= bindings;
+	file->bytes -= bytes;
+}
+
+/* @file is NULL on the node. */
+static int gpumem_info(struct gpumem_file *file, void *arg)
+{
+	struct xen_gpumem_info *cmd = arg;
+	struct gpumem_hv_info info = {};
+	int ret;
+
+	if (cmd->flags || cmd->__reserved)
+		return -EINVAL;
+
+	if (file) {
+		info = file->ctx->info;
+	} else {
+		ret = gpumem_hv->query(-1, &info);
+		if (ret)
+			return ret;
+	}
+
+	cmd->out_abi = XEN_GPUMEM_ABI;
+	cmd->out_hv_version = info.version;
+	cmd->out_features = gpumem_hv->mock ? XEN_GPUMEM_FEAT_MOCK : 0;
+	cmd->out_rights = file ? file->rights : 0;
+	cmd->out_max_windows = info.max_windows;
+	cmd->out_max_bindings = READ_ONCE(gpumem_max_bindings);
+	cmd->out_max_window = info.max_window << PAGE_SHIFT;
+	cmd->out_gpa_end = file ? info.gfn_end << PAGE_SHIFT : 0;
+	return 0;
+}
+
+static int gpumem_file_release(struct inode *inode, struct file *filp)
+{
+	struct gpumem_file *file = filp->private_data;
+
+	gpumem_window_remove_all(file);
+	gpumem_ctx_close(file->ctx);
+	kfree(file);
+	return 0;
+}
+
+static const struct file_operations gpumem_file_fops;
+
+static struct gpumem_file *
+gpumem_file_create(const struct xen_gpumem_open_domain *cmd)
+{
+	struct gpumem_file *file;
+	struct gpumem_ctx *ctx;
+
+	file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
+	if (!file)
+		return ERR_PTR(-ENOMEM);
+	spin_lock_init(&file->lock);
+	file->rights = cmd->rights;
+	file->max_windows = cmd->max_windows ?: U32_MAX;
+	file->max_bindings = min(cmd->max_bindings ?: U32_MAX,
+				 READ_ONCE(gpumem_max_bindings));
+	file->max_bytes = cmd->max_bytes ?: U64_MAX;
+
+	ctx = gpumem_ctx_open(cmd->domid, cmd->generation);
+	if (IS_ERR(ctx)) {
+		kfree(file);
+		return ERR_CAST(ctx);
+	}
+	file->ctx = ctx;
+	return file;
+}
+
+/* Returns a struct file, so that its fd can be installed last of all. */
+static struct file *gpumem_file_open(struct xen_gpumem_open_domain *cmd)
+{
+	struct gpumem_file *file;
+	struct file *filp;
+
+	file = gpumem_file_create(cmd);
+	if (IS_ERR(file))
+		return ERR_CAST(file);
+
+	filp = anon_inode_getfile("[xen-gpumem]", &gpumem_file_fops, file,
+				  O_RDWR);
+	if (IS_ERR(filp)) {
+		gpumem_ctx_close(file->ctx);
+		kfree(file);
+		return filp;
+	}
+	cmd->generation = file->ctx->dom.generation;
+	return filp;
+}
+
+static int gpumem_open_domain(struct xen_gpumem_open_domain *cmd,
+			      void __user *arg)
+{
+	const u32 export = XEN_GPUMEM_RIGHT_EXPORT_GRANTS |
+			   XEN_GPUMEM_RIGHT_EXPORT_FRAMES;
+	u32 size = min_t(u32, cmd->size, sizeof(*cmd));
+	struct file *filp;
+	int fd;
+
+	if ((cmd->flags & ~XEN_GPUMEM_OPEN_CLOEXEC) || cmd->__reserved)
+		return -EINVAL;
+	if (!cmd->rights || (cmd->rights & ~(export | XEN_GPUMEM_RIGHT_LEND)))
+		return -EINVAL;
+	if (cmd->rights & export)
+		return -EOPNOTSUPP;
+
+	fd = get_unused_fd_flags(cmd->flags & XEN_GPUMEM_OPEN_CLOEXEC ?
+				 O_CLOEXEC : 0);
+	if (fd < 0)
+		return fd;
+	filp = gpumem_file_open(cmd);
+	if (IS_ERR(filp)) {
+		put_unused_fd(fd);
+		return PTR_ERR(filp);
+	}
+	if (copy_to_user(arg, cmd, size)) {
+		fput(filp);
+		put_unused_fd(fd);
+		return -EFAULT;
+	}
+	fd_install(fd, filp);
+	return fd;
+}
+
+/* Room for any of the structures. */
+union gpumem_cmd {
+	struct xen_gpumem_info info;
+	struct xen_gpumem_open_domain open_domain;
+	struct xen_gpumem_window_add window_add;
+	struct xen_gpumem_window_remove window_remove;
+	struct xen_gpumem_window_move window_move;
+	struct xen_gpumem_bind bind;
+	struct xen_gpumem_unbind unbind;
+	struct xen_gpumem_populate populate;
+	struct xen_gpumem_window_query window_query;
+};
+
+/**
+ * struct gpumem_call - a call on a domain fd
+ * @cmd: its number
+ * @size: of the structure as known here
+ * @min_size: of its first version
+ * @out: when the structure is written back
+ * @execute: does it
+ */
+struct gpumem_call {
+	unsigned int cmd;
+	u32 size;
+	u32 min_size;
+	enum { GPUMEM_OUT_NEVER, GPUMEM_OUT_DONE, GPUMEM_OUT_ALWAYS } out;
+	int (*execute)(struct gpumem_file *file, void *arg);
+};
+
+#define GPUMEM_CALL(_cmd, _struct, _last, _out, _execute)		\
+	[_IOC_NR(_cmd)] = {						\
+		.cmd = _cmd,						\
+		.size = sizeof(struct _struct),				\
+		.min_size = offsetofend(struct _struct, _last),		\
+		.out = _out,						\
+		.execute = _execute,					\
+	}
+
+static const struct gpumem_call gpumem_calls[] = {
+	GPUMEM_CALL(XEN_GPUMEM_INFO, xen_gpumem_info, out_gpa_end,
+		    GPUMEM_OUT_DONE, gpumem_info),
+	GPUMEM_CALL(XEN_GPUMEM_WINDOW_ADD, xen_gpumem_window_add, out_window,
+		    GPUMEM_OUT_DONE, gpumem_window_add),
+	GPUMEM_CALL(XEN_GPUMEM_WINDOW_REMOVE, xen_gpumem_window_remove, window,
+		    GPUMEM_OUT_NEVER, gpumem_window_remove),
+	GPUMEM_CALL(XEN_GPUMEM_WINDOW_MOVE, xen_gpumem_window_move, gpa,
+		    GPUMEM_OUT_NEVER, gpumem_window_move),
+	GPUMEM_CALL(XEN_GPUMEM_BIND, xen_gpumem_bind, __reserved,
+		    GPUMEM_OUT_NEVER, gpumem_bind),
+	GPUMEM_CALL(XEN_GPUMEM_UNBIND, xen_gpumem_unbind, length,
+		    GPUMEM_OUT_NEVER, gpumem_unbind),
+	GPUMEM_CALL(XEN_GPUMEM_POPULATE, xen_gpumem_populate, out_done,
+		    GPUMEM_OUT_ALWAYS, gpumem_populate),
+	GPUMEM_CALL(XEN_GPUMEM_WINDOW_QUERY, xen_gpumem_window_query,
+		    out_fault_ns_max, GPUMEM_OUT_DONE, gpumem_window_query),
+};
+
+/* Fetch the structure of a call. */
+static int gpumem_call_fetch(void *cmd, u32 size, u32 min_size,
+			     void __user *arg)
+{
+	u32 user_size;
+
+	if (get_user(user_size, (u32 __user *)arg))
+		return -EFAULT;
+	if (user_size < min_size)
+		return -EINVAL;
+	return copy_struct_from_user(cmd, size, arg, user_size);
+}
+
+static long gpumem_call(struct gpumem_file *file,
+			const struct gpumem_call *call, void __user *arg)
+{
+	union gpumem_cmd buf;
+	int ret;
+
+	ret = gpumem_call_fetch(&buf, call->size, call->min_size, arg);
+	if (ret)
+		return ret;
+	ret = call->execute(file, &buf);
+	if (call->out == GPUMEM_OUT_NEVER ||
+	    (ret && call->out == GPUMEM_OUT_DONE))
+		return ret;
+	/*
+	 * A window that was added stays where its id cannot be told: it goes
+	 * with the fd, and whoever passes such an address has other worries.
+	 */
+	if (copy_to_user(arg, &buf, min(call->size, buf.info.size)))
+		return -EFAULT;
+	return ret;
+}
+
+static const struct gpumem_call *gpumem_call_find(unsigned int cmd)
+{
+	unsigned int nr = _IOC_NR(cmd);
+
+	if (nr >= ARRAY_SIZE(gpumem_calls) || gpumem_calls[nr].cmd != cmd)
+		return NULL;
+	return &gpumem_calls[array_index_nospec(nr, ARRAY_SIZE(gpumem_calls))];
+}
+
+static long gpumem_file_ioctl(struct file *filp, unsigned int cmd,
+			      unsigned long arg)
+{
+	const struct gpumem_call *call = gpumem_call_find(cmd);
+
+	if (!call)
+		return -ENOTTY;
+	return gpumem_call(filp->private_data, call, (void __user *)arg);
+}
+
+static const struct file_operations gpumem_file_fops = {
+	.owner = THIS_MODULE,
+	.release = gpumem_file_release,
+	.unlocked_ioctl = gpumem_file_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+static long gpumem_node_ioctl(struct file *filp, unsigned int cmd,
+			      unsigned long arg)
+{
+	void __user *uarg = (void __user *)arg;
+	struct xen_gpumem_open_domain open;
+	int ret;
+
+	switch (cmd) {
+	case XEN_GPUMEM_INFO:
+		return gpumem_call(NULL, gpumem_call_find(cmd), uarg);
+	case XEN_GPUMEM_OPEN_DOMAIN:
+		ret = gpumem_call_fetch(&open, sizeof(open),
+					offsetofend(typeof(open), generation),
+					uarg);
+		return ret ?: gpumem_open_domain(&open, uarg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct file_operations gpumem_node_fops = {
+	.owner = THIS_MODULE,
+	.open = nonseekable_open,
+	.unlocked_ioctl = gpumem_node_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+};
+
+static struct miscdevice gpumem_node = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "xen!gpumem",
+	.fops = &gpumem_node_fops,
+	.mode = 0600,
+};
+
+static int __init gpumem_init(void)
+{
+	int ret;
+
+	/* Numbers in the interface are 4 KiB pages, whatever the kernel's. */
+	static_assert(PAGE_SHIFT == 12);
+
+#ifdef CONFIG_XEN_GPUMEM_TEST
+	if (gpumem_mock)
+		gpumem_hv = &gpumem_hv_mock;
+#endif
+	ret = gpumem_hv->init();
+	if (ret)
+		return ret;
+	ret = gpumem_zero_init();
+	if (ret)
+		goto err_hv;
+	ret = gpumem_domain_init();
+	if (ret)
+		goto err_zero;
+	ret = misc_register(&gpumem_node);
+	if (ret)
+		goto err_domain;
+	return 0;
+
+err_domain:
+	gpumem_domain_exit();
+err_zero:
+	gpumem_zero_exit();
+err_hv:
+	gpumem_hv->exit();
+	return ret;
+}
+
+static void __exit gpumem_exit(void)
+{
+	misc_deregister(&gpumem_node);
+	gpumem_domain_exit();
+	gpumem_zero_exit();
+	gpumem_hv->exit();
+}
+
+module_init(gpumem_init);
+module_exit(gpumem_exit);
+
+MODULE_DESCRIPTION("Lending of host memory to Xen guests");
+MODULE_LICENSE("GPL");

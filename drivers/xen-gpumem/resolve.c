@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From a process's addresses to page frames.
+ *
+ * The only file that looks at page tables.  There are two ways, and no third:
+ *
+ * - Ordinary memory goes through HMM, which knows swap, migration, hugetlb,
+ *   userfaultfd and the rest.  It refuses VM_IO and VM_PFNMAP.
+ * - VM_IO and VM_PFNMAP (all buffers of GPUs) are walked one by one with
+ *   follow_pfnmap_start(); fixup_user_fault() brings in what is absent.
+ *
+ * Which one is asked anew with every call, since a process may map something
+ * else at any time.  Neither takes a reference on a page: what is found here
+ * is only worth something together with a sequence number of the binding's
+ * notifier, and is used only under the binding's lock while that number still
+ * holds.
+ *
+ * A whole turn happens under one sequence number: it is read first, then the
+ * vma is judged (may it be lent, what is its cache attribute), then the pages
+ * are looked up; and they count only if HMM, too, saw that same number.  A vma
+ * cannot be exchanged for another in between without an invalidation, which
+ * changes the number.
+ *
+ * Locks: mmap_lock, taken and dropped inside; the caller has mm_users.  None
+ * of the driver's locks may be held: a fault can take as long as it likes, and
+ * may need the very process that waits for us.
+ */
+#include <linux/hmm.h>
+#include <linux/jiffies.h>
+#include <linux/magic.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/pgtable.h>
+#include <linux/sched/signal.h>
+#include <linux/swap.h>
+
+#include "internal.h"
+
+/* Turns in one call: each needs another event in the process's addresses. */
+#define GPUMEM_RESOLVE_TURNS	8
+
+/* What HMM may spend on a range that is invalidated all the time. */
+#define GPUMEM_RESOLVE_MS	200
+
+static unsigned long gpumem_slice_address(const struct gpumem_binding *binding,
+					  const struct gpumem_slice *slice,
+					  unsigned int i)
+{
+	return binding->address + ((slice->first + i) << PAGE_SHIFT);
+}
+
+static bool gpumem_slice_wanted(const struct gpumem_slice *slice,
+				unsigned int i)
+{
+	return i >= slice->want && i - slice->want < slice->nr_want;
+}
+
+/*
+ * Memory that was taken away from the kernel on purpose (memfd_secret()) must
+ * not be shown to a guest, and the guest must not be able to write a shadow
+ * stack.  Neither can be told by its pages alone.
+ */
+static bool gpumem_vma_refused(const struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & VM_SHADOW_STACK)
+		return true;
+	return vma->vm_file &&
+	       file_inode(vma->vm_file)->i_sb->s_magic == SECRETMEM_MAGIC;
+}
+
+/* Cut a slice at the ends of a vma that holds its first wanted page. */
+static void gpumem_slice_trim(const struct gpumem_binding *binding,
+			      struct gpumem_slice *slice,
+			      const struct vm_area_struct *vma)
+{
+	unsigned long start = gpumem_slice_address(binding, slice, 0);
+	unsigned long end = gpumem_slice_address(binding, slice, slice->nr);
+	unsigned int cut;
+
+	/* A slice can end at the end of the address space, so compare ends - 1 */
+	if (end - 1 > vma->vm_end - 1)
+		slice->nr -= (end - vma->vm_end) >> PAGE_SHIFT;
+
+	if (start < vma->vm_start) {
+		cut = (vma->vm_start - start) >> PAGE_SHIFT;
+		slice->first += cut;
+		slice->nr -= cut;
+		slice->want -= cut;
+	}
+	slice->nr_want = min(slice->nr_want, slice->nr - slice->want);
+}
+
+/*
+ * The bits of a leaf above the lowest level lie elsewhere: what is its page
+ * size bit there means PAT in a PTE.
+ */
+static bool gpumem_prot_is_nc(pgprot_t prot, bool large)
+{
+	if (large)
+		prot = pgprot_large_2_4k(prot);
+	return (pgprot_val(prot) & _PAGE_CACHE_MASK) !=
+	       cachemode2protval(_PAGE_CACHE_MODE_WB);
+}
+
+/* What kinds of failure the fault handlers' errors are. */
+static int gpumem_fault_error(int err)
+{
+	switch (err) {
+	case -EINTR:
+	case -ENOMEM:
+	case -EAGAIN:
+	case -EPERM:
+		return err;
+	case -EBUSY:
+		return -EAGAIN;
+	default:
+		/* Nothing mapped, SIGBUS, poisoned, special: nothing there. */
+		return -ENODATA;
+	}
+}
+
+static int gpumem_resolve_hmm(struct gpumem_binding *binding,
+			      struct gpumem_slice *slice, bool nc)
+{
+	unsigned long wanted = HMM_PFN_REQ_FAULT;
+	struct hmm_range range = {
+		.notifier = &binding->notifier,
+		.start = gpumem_slice_address(binding, slice, 0),
+		.end = gpumem_slice_address(binding, slice, slice->nr),
+		.hmm_pfns = slice->pfn,
+		.pfn_flags_mask = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE,
+	};
+	unsigned int i;
+	int ret;
+
+	if (slice->write)
+		wanted |= HMM_PFN_REQ_WRITE;
+	/* Neighbours are taken as they are and never faulted in. */
+	for (i = 0; i < slice->nr; i++)
+		slice->pfn[i] = gpumem_slice_wanted(slice, i) ? wanted : 0;
+
+	ret = hmm_range_fault_unlocked_timeout(&range,
+					msecs_to_jiffies(GPUMEM_RESOLVE_MS));
+	/*
+	 * Also for errors: an error about a vma that is gone by now says
+	 * nothing.  After a fault that had to wait this happens as a rule, and
+	 * the next turn finds everything in place.
+	 */
+	if (range.notifier_seq != slice->seq ||
+	    mmu_interval_check_retry(&binding->notifier, slice->seq))
+		return ret == -EINTR ? ret : -EAGAIN;
+	if (ret)
+		return gpumem_fault_error(ret);
+
+	for (i = 0; i < slice->nr; i++) {
+		unsigned long pfn = slice->pfn[i];
+
+		slice->prot[i] = 0;
+		if (!(pfn & HMM_PFN_VALID) || (pfn & HMM_PFN_ERROR))
+			continue;
+		slice->pfn[i] = pfn & ~HMM_PFN_FLAGS;
+		slice->prot[i] = GPUMEM_PROT_VALID | GPUMEM_PROT_PAGE;
+		if (pfn & HMM_PFN_WRITE)
+			slice->prot[i] |= GPUMEM_PROT_WRITE;
+		if (nc)
+			slice->prot[i] |= GPUMEM_PROT_NC;
+	}
+	return 0;
+}
+
+/*
+ * Take what one leaf of the page tables says about page @i, and about those
+ * after it that the same leaf covers.
+ *
+ * Return: number of pages that were filled in, zero if there is no leaf.
+ */
+static unsigned int gpumem_walk_leaf(struct gpumem_binding *binding,
+				     struct gpumem_slice *slice,
+				     struct vm_area_struct *vma,
+				     unsigned int i)
+{
+	struct follow_pfnmap_args args = {
+		.vma = vma,
+		.address = gpumem_slice_address(binding, slice, i),
+	};
+	unsigned long left;
+	unsigned int n;
+	u8 prot = GPUMEM_PROT_VALID;
+
+	slice->prot[i] = 0;
+	if (follow_pfnmap_start(&args))
+		return 0;
+
+	if (args.writable && (vma->vm_flags & VM_WRITE))
+		prot |= GPUMEM_PROT_WRITE;
+	if (gpumem_prot_is_nc(args.pgprot, args.addr_mask != PAGE_MASK))
+		prot |= GPUMEM_PROT_NC;
+	left = (~args.addr_mask - (args.address & ~args.addr_mask)) >>
+		PAGE_SHIFT;
+
+	for (n = 0; n <= left && i + n < slice->nr; n++) {
+		slice->pfn[i + n] = args.pfn + n;
+		slice->prot[i + n] = prot;
+	}
+	follow_pfnmap_end(&args);
+	return n;
+}
+
+/* Is page @i what is asked for? */
+static bool gpumem_slice_suits(const struct gpumem_slice *slice,
+			       unsigned int i)
+{
+	return (slice->prot[i] & GPUMEM_PROT_VALID) &&
+	       (!slice->write || (slice->prot[i] & GPUMEM_PROT_WRITE));
+}
+
+/*
+ * A page that is there but cannot be written is faulted again for writing:
+ * drivers with pfn_mkwrite() map read-only first.  That a fault succeeds and
+ * nothing is there is legal, too; then another turn has to do.
+ *
+ * Return: pages filled in, or -EAGAIN if mmap_lock was dropped meanwhile, or
+ * an error.
+ */
+static int gpumem_walk_wanted(struct gpumem_binding *binding,
+			      struct gpumem_slice *slice,
+			      struct vm_area_struct *vma, unsigned int i)
+{
+	unsigned int flags = FAULT_FLAG_REMOTE;
+	bool unlocked = false;
+	unsigned int n;
+	int ret;
+
+	n = gpumem_walk_leaf(binding, slice, vma, i);
+	if (n && gpumem_slice_suits(slice, i))
+		return n;
+
+	if (slice->write)
+		flags |= FAULT_FLAG_WRITE;
+	ret = fixup_user_fault(binding->mm,
+			       gpumem_slice_address(binding, slice, i), flags,
+			       &unlocked);
+	if (ret)
+		return gpumem_fault_error(ret);
+	if (unlocked)
+		return -EAGAIN;
+
+	n = gpumem_walk_leaf(binding, slice, vma, i);
+	if (n && gpumem_slice_suits(slice, i))
+		return n;
+	return -EAGAIN;
+}
+
+/* mmap_lock is held, and is held again on return. */
+static int gpumem_resolve_pfnmap(struct gpumem_binding *binding,
+				 struct gpumem_slice *slice,
+				 struct vm_area_struct *vma)
+{
+	unsigned int i;
+	int ret;
+
+	/* Not left to the fault: a PTE without access counts as present. */
+	if (!(vma->vm_flags & VM_READ))
+		return -ENODATA;
+
+	for (i = slice->want; i < slice->want + slice->nr_want; i += ret) {
+		ret = gpumem_walk_wanted(binding, slice, vma, i);
+		if (ret < 0)
+			return ret;
+	}
+	/* Only now the neighbours: faults may have brought them in as well. */
+	for (i = 0; i < slice->nr; ) {
+		if (gpumem_slice_wanted(slice, i))
+			i = slice->want + slice->nr_want;
+		else
+			i += gpumem_walk_leaf(binding, slice, vma, i) ?: 1;
+	}
+	return 0;
+}
+
+/* One turn under one sequence number. */
+static int gpumem_resolve_once(struct gpumem_binding *binding,
+			       struct gpumem_slice *slice)
+{
+	struct mm_struct *mm = binding->mm;
+	struct vm_area_struct *vma;
+	bool nc;
+	int ret;
+
+	slice->seq = mmu_interval_read_begin(&binding->notifier);
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+
+	vma = vma_lookup(mm, gpumem_slice_address(binding, slice, slice->want));
+	if (!vma || gpumem_vma_refused(vma)) {
+		ret = -ENODATA;
+		goto unlock;
+	}
+	if (slice->write && !(vma->vm_flags & VM_WRITE)) {
+		ret = -EPERM;
+		goto unlock;
+	}
+	gpumem_slice_trim(binding, slice, vma);
+
+	if (vma->vm_flags & (VM_IO | VM_PFNMAP)) {
+		ret = gpumem_resolve_pfnmap(binding, slice, vma);
+		goto unlock;
+	}
+
+	/* HMM tells nothing of it, but normal pages can be mapped so, too. */
+	nc = gpumem_prot_is_nc(vma->vm_page_prot, false);
+	mmap_read_unlock(mm);
+	return gpumem_resolve_hmm(binding, slice, nc);
+
+unlock:
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+/*
+ * Ask the hypervisor's side what its frames are called.  A page that cannot be
+ * lent counts as absent: a neighbour is skipped, a wanted one fails.
+ */
+static int gpumem_slice_translate(struct gpumem_binding *binding,
+				  struct gpumem_slice *slice)
+{
+	struct page *page;
+	unsigned int i;
+	bool io;
+
+	for (i = 0; i < slice->nr; i++) {
+		if (slice->prot[i] & GPUMEM_PROT_VALID) {
+			page = slice->prot[i] & GPUMEM_PROT_PAGE ?
+			       pfn_to_page(slice->pfn[i]) : NULL;
+			if (gpumem_hv->frame(slice->pfn[i], page,
+					     &slice->frame[i], &io))
+				slice->prot[i] = 0;
+			else if (io)
+				slice->prot[i] |= GPUMEM_PROT_IO |
+						  GPUMEM_PROT_NC;
+		}
+		if (gpumem_slice_wanted(slice, i) &&
+		    !gpumem_slice_suits(slice, i))
+			break;
+	}
+	if (i == slice->nr)
+		return 0;
+	/* It may be no memory of ours because it was given away meanwhile. */
+	return mmu_interval_check_retry(&binding->notifier, slice->seq) ?
+	       -EAGAIN : -ENODATA;
+}
+
+/**
+ * gpumem_resolve - find the page frames behind a slice, faulting them in
+ * @binding: the binding; the caller has mm_users of its process
+ * @slice: what is asked for: @first, @nr, @want, @nr_want and @write are set.
+ *	It is cut to what is of one kind, but keeps its first wanted page
+ *
+ * May sleep for as long as the process's memory needs to come in.
+ *
+ * Return: 0 with the slice filled in; -ENODATA nothing is there that can be
+ * lent; -EPERM it cannot be written; -EAGAIN it moved all the time; -ENOMEM;
+ * -EINTR
+ */
+int gpumem_resolve(struct gpumem_binding *binding, struct gpumem_slice *slice)
+{
+	const struct gpumem_slice asked = {
+		.first = slice->first,
+		.nr = slice->nr,
+		.want = slice->want,
+		.nr_want = slice->nr_want,
+	};
+	unsigned int turn;
+	int ret;
+
+	for (turn = 0; turn < GPUMEM_RESOLVE_TURNS; turn++) {
+		slice->first = asked.first;
+		slice->nr = asked.nr;
+		slice->want = asked.want;
+		slice->nr_want = asked.nr_want;
+
+		ret = gpumem_resolve_once(binding, slice);
+		if (!ret)
+			ret = gpumem_slice_translate(binding, slice);
+		if (ret != -EAGAIN)
+			return ret;
+		if (signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return -EAGAIN;
+}
+
+/**
+ * gpumem_page_lent - tell the host that a guest uses a page
+ * @pfn: of an ordinary page that is mapped in the process at this moment
+ * @write: the guest may write it
+ *
+ * Called under the binding's lock with the sequence number checked, so that
+ * the page cannot leave the process meanwhile.  A page without write-notify
+ * (shmem, anonymous) can be writable and yet clean, and would be dropped by
+ * reclaim as if nobody had written it.  Where there is write-notify, the fault
+ * that made the page writable has marked it.
+ */
+void gpumem_page_lent(unsigned long pfn, bool write)
+{
+	struct folio *folio = page_folio(pfn_to_page(pfn));
+
+	if (is_zero_pfn(pfn) || folio_is_zone_device(folio))
+		return;
+	if (write && folio_test_swapbacked(folio) && !folio_test_dirty(folio))
+		folio_mark_dirty(folio);
+	folio_mark_accessed(folio);
+}
