@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The layout of the driver's interface, compiled for 32 and for 64 bits, as C
+ * and as C++.  Nothing to run: it compiles, or it does not.
+ */
+#include "abi-check.h"
+
+#include <xen/gpumem.h>
+
+SIZE(xen_gpumem_info, 56);
+AT(xen_gpumem_info, size, 0, 4);
+AT(xen_gpumem_info, flags, 4, 4);
+AT(xen_gpumem_info, out_abi, 8, 4);
+AT(xen_gpumem_info, out_hv_version, 12, 4);
+AT(xen_gpumem_info, out_features, 16, 8);
+AT(xen_gpumem_info, out_rights, 24, 4);
+AT(xen_gpumem_info, out_max_windows, 28, 4);
+AT(xen_gpumem_info, out_max_bindings, 32, 4);
+AT(xen_gpumem_info, __reserved, 36, 4);
+AT(xen_gpumem_info, out_max_window, 40, 8);
+AT(xen_gpumem_info, out_gpa_end, 48, 8);
+END(xen_gpumem_info, out_gpa_end);
+
+SIZE(xen_gpumem_open_domain, 40);
+AT(xen_gpumem_open_domain, size, 0, 4);
+AT(xen_gpumem_open_domain, flags, 4, 4);
+AT(xen_gpumem_open_domain, domid, 8, 2);
+AT(xen_gpumem_open_domain, __reserved, 10, 2);
+AT(xen_gpumem_open_domain, rights, 12, 4);
+AT(xen_gpumem_open_domain, max_windows, 16, 4);
+AT(xen_gpumem_open_domain, max_bindings, 20, 4);
+AT(xen_gpumem_open_domain, max_bytes, 24, 8);
+AT(xen_gpumem_open_domain, generation, 32, 8);
+END(xen_gpumem_open_domain, generation);
+
+SIZE(xen_gpumem_window_add, 32);
+AT(xen_gpumem_window_add, size, 0, 4);
+AT(xen_gpumem_window_add, flags, 4, 4);
+AT(xen_gpumem_window_add, gpa, 8, 8);
+AT(xen_gpumem_window_add, length, 16, 8);
+AT(xen_gpumem_window_add, hole_policy, 24, 4);
+AT(xen_gpumem_window_add, out_window, 28, 4);
+END(xen_gpumem_window_add, out_window);
+
+SIZE(xen_gpumem_window_remove, 8);
+AT(xen_gpumem_window_remove, size, 0, 4);
+AT(xen_gpumem_window_remove, window, 4, 4);
+END(xen_gpumem_window_remove, window);
+
+SIZE(xen_gpumem_window_move, 16);
+AT(xen_gpumem_window_move, size, 0, 4);
+AT(xen_gpumem_window_move, window, 4, 4);
+AT(xen_gpumem_window_move, gpa, 8, 8);
+END(xen_gpumem_window_move, gpa);
+
+SIZE(xen_gpumem_bind, 48);
+AT(xen_gpumem_bind, size, 0, 4);
+AT(xen_gpumem_bind, flags, 4, 4);
+AT(xen_gpumem_bind, window, 8, 4);
+AT(xen_gpumem_bind, source, 12, 4);
+AT(xen_gpumem_bind, offset, 16, 8);
+AT(xen_gpumem_bind, length, 24, 8);
+AT(xen_gpumem_bind, address, 32, 8);
+AT(xen_gpumem_bind, fail_policy, 40, 4);
+AT(xen_gpumem_bind, __reserved, 44, 4);
+END(xen_gpumem_bind, __reserved);
+
+SIZE(xen_gpumem_unbind, 24);
+AT(xen_gpumem_unbind, size, 0, 4);
+AT(xen_gpumem_unbind, window, 4, 4);
+AT(xen_gpumem_unbind, offset, 8, 8);
+AT(xen_gpumem_unbind, length, 16, 8);
+END(xen_gpumem_unbind, length);
+
+SIZE(xen_gpumem_populate, 40);
+AT(xen_gpumem_populate, size, 0, 4);
+AT(xen_gpumem_populate, flags, 4, 4);
+AT(xen_gpumem_populate, window, 8, 4);
+AT(xen_gpumem_populate, __reserved, 12, 4);
+AT(xen_gpumem_populate, offset, 16, 8);
+AT(xen_gpumem_populate, length, 24, 8);
+AT(xen_gpumem_populate, out_done, 32, 8);
+END(xen_gpumem_populate, out_done);
+
+SIZE(xen_gpumem_window_query, 136);
+AT(xen_gpumem_window_query, size, 0, 4);
+AT(xen_gpumem_window_query, window, 4, 4);
+AT(xen_gpumem_window_query, offset, 8, 8);
+AT(xen_gpumem_window_query, length, 16, 8);
+AT(xen_gpumem_window_query, out_pages, 24, 8);
+AT(xen_gpumem_window_query, out_writable, 32, 8);
+AT(xen_gpumem_window_query, out_io, 40, 8);
+AT(xen_gpumem_window_query, out_noncacheable, 48, 8);
+AT(xen_gpumem_window_query, out_bound, 56, 8);
+AT(xen_gpumem_window_query, out_faults, 64, 8);
+AT(xen_gpumem_window_query, out_failed, 72, 8);
+AT(xen_gpumem_window_query, out_retries, 80, 8);
+AT(xen_gpumem_window_query, out_mapped, 88, 8);
+AT(xen_gpumem_window_query, out_revokes, 96, 8);
+AT(xen_gpumem_window_query, out_revoked, 104, 8);
+AT(xen_gpumem_window_query, out_downgraded, 112, 8);
+AT(xen_gpumem_window_query, out_revoke_ns_max, 120, 8);
+AT(xen_gpumem_window_query, out_fault_ns_max, 128, 8);
+END(xen_gpumem_window_query, out_fault_ns_max);
+
+ASSERT(XEN_GPUMEM_TYPE == 0xB9 && XEN_GPUMEM_ABI == 1);
+ASSERT(XEN_GPUMEM_INFO == 0xB900 && XEN_GPUMEM_OPEN_DOMAIN == 0xB901);
+ASSERT(XEN_GPUMEM_WINDOW_ADD == 0xB902 && XEN_GPUMEM_WINDOW_REMOVE == 0xB903);
+ASSERT(XEN_GPUMEM_WINDOW_MOVE == 0xB904 && XEN_GPUMEM_BIND == 0xB905);
+ASSERT(XEN_GPUMEM_UNBIND == 0xB906 && XEN_GPUMEM_POPULATE == 0xB907);
+ASSERT(XEN_GPUMEM_WINDOW_QUERY == 0xB908);
+ASSERT(XEN_GPUMEM_FEAT_MOCK == 1 && XEN_GPUMEM_RIGHT_LEND == 1);
+ASSERT(XEN_GPUMEM_RIGHT_EXPORT_GRANTS == 2);
+ASSERT(XEN_GPUMEM_RIGHT_EXPORT_FRAMES == 4);
+ASSERT(XEN_GPUMEM_OPEN_CLOEXEC == 1 && XEN_GPUMEM_PARKED == UINT64_MAX);
+ASSERT(XEN_GPUMEM_POLICY_INJECT == 0 && XEN_GPUMEM_POLICY_ZERO == 1);
+ASSERT(XEN_GPUMEM_POLICY_MMIO == 2 && XEN_GPUMEM_SOURCE_ADDRESS == 0);
+ASSERT(XEN_GPUMEM_BIND_READONLY == 1 && XEN_GPUMEM_BIND_WRITE_FIRST == 2);
+ASSERT(XEN_GPUMEM_BIND_REPLACE == 4 && XEN_GPUMEM_POPULATE_WRITE == 1);
