@@ -11,8 +11,6 @@
  *
  * One line of the table per phase; the picture leaves through /xg/out.
  */
-#include <dirent.h>
-
 #include "xgt.h"
 
 #define WIDTH		1024ULL
@@ -38,39 +36,6 @@ struct demo {
 	struct xen_gpumem_window_query last;
 };
 
-/* First address of the qxl card's first BAR, and past its end. */
-static void bar_range(uint64_t *start, uint64_t *end)
-{
-	DIR *dir = opendir("/sys/bus/pci/devices");
-	unsigned int vendor, device;
-	struct dirent *e;
-	char path[400];
-	FILE *f;
-
-	*start = *end = 0;
-	while (dir && (e = readdir(dir))) {
-		snprintf(path, sizeof(path),
-			 "/sys/bus/pci/devices/%s/uevent", e->d_name);
-		f = fopen(path, "r");
-		vendor = device = 0;
-		while (f && fgets(path, sizeof(path), f))
-			sscanf(path, "PCI_ID=%x:%x", &vendor, &device);
-		if (f)
-			fclose(f);
-		if (vendor != 0x1b36 || device != 0x0100)
-			continue;
-		snprintf(path, sizeof(path),
-			 "/sys/bus/pci/devices/%s/resource", e->d_name);
-		f = fopen(path, "r");
-		if (f && fscanf(f, "%lx %lx", start, end) == 2)
-			++*end;
-		if (f)
-			fclose(f);
-	}
-	if (dir)
-		closedir(dir);
-}
-
 /* The frame behind the buffer's beginning, as dom0's kernel numbers it. */
 static uint64_t frame_of(struct demo *d)
 {
@@ -87,7 +52,7 @@ static void where(struct demo *d, char *text, size_t size)
 {
 	uint64_t frame = frame_of(d), start, end;
 
-	bar_range(&start, &end);
+	qxl_bar(&start, &end);
 	snprintf(text, size, "%s frame 0x%lx",
 		 frame * PAGE >= start && frame * PAGE < end ? "BAR" : "RAM",
 		 frame);

@@ -19,7 +19,7 @@
 
 /* Default place of the arena: far from RAM and from what Linux puts above. */
 #define XG_ARENA_BASE	0x200000000ULL
-#define XG_ARENA_SIZE	0x20000000ULL
+#define XG_ARENA_SIZE	0x8000000ULL
 #define XG_PAGE		4096ULL
 
 #define XG_MAGIC	0x584d4258U

@@ -128,3 +128,46 @@ void qxl_bring_back(int card, struct qxl_bo *bo)
 	if (!ioctl(card, DRM_IOCTL_QXL_UPDATE_AREA, &a) || errno != EINVAL)
 		FAIL("QXL_UPDATE_AREA: %s", strerror(errno));
 }
+
+/**
+ * qxl_bar - where the card's first BAR is
+ * @start: first address; zero if there is no card
+ * @end: first address past it
+ *
+ * Return: the path of a file that maps the BAR, or NULL.
+ */
+const char *qxl_bar(uint64_t *start, uint64_t *end)
+{
+	static char found[408];
+	DIR *dir = opendir("/sys/bus/pci/devices");
+	unsigned int vendor, device;
+	struct dirent *e;
+	char path[400];
+	FILE *f;
+
+	*start = *end = 0;
+	found[0] = '\0';
+	while (dir && (e = readdir(dir))) {
+		snprintf(path, sizeof(path),
+			 "/sys/bus/pci/devices/%s/uevent", e->d_name);
+		f = fopen(path, "r");
+		vendor = device = 0;
+		while (f && fgets(path, sizeof(path), f))
+			sscanf(path, "PCI_ID=%x:%x", &vendor, &device);
+		if (f)
+			fclose(f);
+		if (vendor != 0x1b36 || device != 0x0100)
+			continue;
+		snprintf(path, sizeof(path),
+			 "/sys/bus/pci/devices/%s/resource", e->d_name);
+		f = fopen(path, "r");
+		if (f && fscanf(f, "%lx %lx", start, end) == 2)
+			++*end;
+		if (f)
+			fclose(f);
+		snprintf(found, sizeof(found), "%s0", path);
+	}
+	if (dir)
+		closedir(dir);
+	return found[0] ? found : NULL;
+}

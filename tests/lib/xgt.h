@@ -251,5 +251,7 @@ void qxl_free(int card, struct qxl_bo *bo);
 void qxl_pressure(int card);
 /* Have the driver bring a buffer into video memory. */
 void qxl_bring_back(int card, struct qxl_bo *bo);
+/* Needs no driver. */
+const char *qxl_bar(uint64_t *start, uint64_t *end);
 
 #endif
