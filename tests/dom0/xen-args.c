@@ -108,7 +108,7 @@ static long map_one(uint32_t id, uint64_t index, uint64_t frame, uint32_t nr,
 	return map(id, 1, NULL);
 }
 
-static long revoke(uint32_t id, uint64_t index, uint64_t nr, uint64_t *cleared)
+static long take(uint32_t id, uint64_t index, uint64_t nr, uint64_t *cleared)
 {
 	struct xen_lend_op op = { };
 	long ret;
@@ -127,7 +127,7 @@ static uint64_t held(uint32_t id)
 {
 	uint64_t cleared;
 
-	OK(revoke(id, 0, NR, &cleared));
+	OK(take(id, 0, NR, &cleared));
 	return cleared;
 }
 
@@ -347,7 +347,7 @@ static void windows(void)
 	CHECK_EQ(held(id), 0);
 	OK(move(id, XEN_LEND_PARKED));
 	ERR(map_one(id, 0, bar, 1, RW_NC), ENXIO);
-	OK(revoke(id, 0, NR, NULL));
+	OK(take(id, 0, NR, NULL));
 	ERR(destroy(id + 64), ENOENT);
 	OK(destroy(id));
 	ERR(destroy(id), ENOENT);
@@ -451,16 +451,16 @@ static void extents_args(void)
 	op = sample(XEN_LEND_map, id);
 	op.u.map.extents = 0xffff82d040000000;
 	ERR(op_do(&op, XEN_LEND_map), EFAULT);
-	OK(revoke(id, 0, 1024, &op.generation));
+	OK(take(id, 0, 1024, &op.generation));
 	CHECK_EQ(op.generation, 64);
 	/* Revoking: the range must lie in the window. */
-	ERR(revoke(id, 0, 0, NULL), EINVAL);
-	ERR(revoke(id, 0, 1025, NULL), ERANGE);
-	ERR(revoke(id, 1024, 1, NULL), ERANGE);
-	ERR(revoke(id, ~0ULL, 2, NULL), ERANGE);
-	ERR(revoke(id, 1, ~0ULL, NULL), ERANGE);
-	ERR(revoke(id + 1, 0, 1, NULL), ENOENT);
-	OK(revoke(id, 1023, 1, NULL));
+	ERR(take(id, 0, 0, NULL), EINVAL);
+	ERR(take(id, 0, 1025, NULL), ERANGE);
+	ERR(take(id, 1024, 1, NULL), ERANGE);
+	ERR(take(id, ~0ULL, 2, NULL), ERANGE);
+	ERR(take(id, 1, ~0ULL, NULL), ERANGE);
+	ERR(take(id + 1, 0, 1, NULL), ENOENT);
+	OK(take(id, 1023, 1, NULL));
 	detach();
 }
 
