@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Memory lending: putting frames into windows, and taking them back.
+ *
+ * MAP works in two steps.  First it takes its references on the lender's
+ * frames; that may look into the lender's own p2m and must not be done with
+ * the borrower's locked.  Then, under the lend lock, it makes the entries.
+ * MAP never becomes a continuation: the lender holds a lock of its own across
+ * it, which keeps its REVOKE of the same frames out.
+ *
+ * Taking back, by whatever operation, is one sequence:
+ *
+ *   lend lock; clear entries, and note what they held; unlock and flush;
+ *   drop references.
+ *
+ * The lock is released before the flush.  Another CPU can then find the
+ * entries gone while translations of them are still in use.  It must not
+ * report them as revoked, so it looks at lend_domain.flushing, and flushes
+ * itself if a flush is under way:
+ *
+ *   CPU0                             CPU1
+ *   lock
+ *     clear A
+ *     flushing++
+ *   unlock
+ *                                    lock
+ *                                      A is gone already
+ *                                      flushing != 0
+ *                                    unlock
+ *   flush ...                        flush
+ *                                    return: A is out of reach
+ *   ... done
+ *   flushing--
+ *
+ * What is noted lives in per-CPU memory: nothing here may sleep or be
+ * preempted, which Xen does not do behind our back, and nothing can fail for
+ * want of memory.
+ */
+
+#include <xen/guest_access.h>
+#include <xen/hypercall.h>
+#include <xen/lend-internal.h>
+#include <xen/nospec.h>
+
+DEFINE_PER_CPU(struct lend_scratch, lend_scratch);
+
+/* The cost of looking at an entry, in passed-over empty groups. */
+#define LEND_LOOK_COST  32
+
+/*
+ * Take what the window holds from *index to last, inclusive, or just the
+ * permission to write, into the scratch.  Stops after a batch, so that the
+ * lock is not held for long, and advances *index.
+ */
+unsigned int lend_clear(struct domain *d, struct lend_window *w,
+                        unsigned long *index, unsigned long last,
+                        bool downgrade)
+{
+    lend_frame_t *frames = this_cpu(lend_scratch).frame;
+    unsigned int nr = 0, credit = LEND_BATCH * LEND_LOOK_COST;
+    unsigned long i = *index;
+
+    ASSERT(arch_lend_locked(d) && last < w->nr);
+
+    while ( i <= last && credit >= LEND_LOOK_COST )
+    {
+        uint16_t *count = &w->count[i >> LEND_GROUP_ORDER];
+
+        if ( !w->populated )
+        {
+            i = last + 1;
+            break;
+        }
+
+        if ( !*count )
+        {
+            i = (i | (LEND_GROUP - 1)) + 1;
+            credit--;
+            continue;
+        }
+
+        credit -= LEND_LOOK_COST;
+        if ( arch_lend_clear_entry(d, w->gfn + i, downgrade, &frames[nr]) )
+        {
+            nr++;
+            if ( !downgrade )
+            {
+                --*count;
+                w->populated--;
+            }
+        }
+        i++;
+    }
+
+    *index = i;
+
+    return nr;
+}
+
+/*
+ * Release the lend lock, see to it that everything that was cleared, by us or
+ * by others, is out of reach of every vCPU, and drop our references.
+ */
+void lend_unlock_and_put(struct domain *d, unsigned int nr)
+{
+    const lend_frame_t *frames = this_cpu(lend_scratch).frame;
+    struct lend_domain *ld = d->lend;
+    unsigned int i;
+
+    ASSERT(arch_lend_locked(d));
+
+    if ( !nr )
+    {
+        bool flushing = atomic_read(&ld->flushing);
+
+        arch_lend_unlock(d);
+        if ( flushing )
+            arch_lend_flush(d);
+
+        return;
+    }
+
+    arch_lend_mark_cleared(d);
+    atomic_inc(&ld->flushing);
+    arch_lend_unlock(d);
+    arch_lend_assert_flushed(d);
+    atomic_dec(&ld->flushing);
+
+    for ( i = 0; i < nr; ++i )
+        arch_lend_put_frame(frames[i]);
+}
+
+int cf_check lend_do_revoke(struct domain *d, struct xen_lend_op *op,
+                            unsigned long *start)
+{
+    struct xen_lend_revoke *r = &op->u.revoke;
+    bool downgrade = op->flags & XEN_LEND_REVOKE_DOWNGRADE;
+
+    if ( !r->nr || (r->cleared && !*start) )
+        return -EINVAL;
+
+    for ( ; ; )
+    {
+        struct lend_window *w;
+        unsigned long index = r->index, last = index + r->nr - 1;
+        unsigned int nr = 0;
+        int rc;
+
+        arch_lend_lock(d);
+
+        rc = lend_lookup(d, r->id, &w);
+        if ( !rc && (r->index >= w->nr || r->nr > w->nr - r->index) )
+            rc = -ERANGE;
+        if ( !rc )
+        {
+            index = array_index_nospec(index, w->nr);
+            nr = lend_clear(d, w, &index, last, downgrade);
+        }
+
+        lend_unlock_and_put(d, nr);
+
+        if ( rc )
+            return rc;
+
+        r->cleared += nr;
+        if ( index > last )
+            return 0;
+
+        r->index = index;
+        r->nr = last - index + 1;
+
+        if ( hypercall_preempt_check() )
+        {
+            *start = 1;
+            return -ERESTART;
+        }
+    }
+}
+
+/* Fetch the extents of a MAP into the scratch.  They are read only once. */
+static int lend_copy_extents(const struct xen_lend_map *m)
+{
+    struct xen_lend_extent *extents = this_cpu(lend_scratch).extent;
+    unsigned int i, frames = 0;
+    int rc;
+
+    if ( !m->nr || m->nr > LEND_MAX_EXTENTS )
+        return -EINVAL;
+
+    rc = lend_copy_from_lender(extents, m->extents, m->nr * sizeof(*extents));
+    if ( rc )
+        return rc;
+
+    for ( i = 0; i < m->nr; ++i )
+    {
+        const struct xen_lend_extent *e = &extents[i];
+
+        if ( !e->nr || e->nr > LEND_BATCH - frames ||
+             (e->attr & ~(XEN_LEND_ATTR_WRITE | XEN_LEND_ATTR_NC |
+                          XEN_LEND_ATTR_REPLACE)) )
+            return -EINVAL;
+
+        frames += e->nr;
+    }
+
+    return 0;
+}
+
+/*
+ * Take references on the frames of all extents, in order, until one fails or
+ * somebody waits for this CPU.
+ */
+static unsigned int lend_take(struct domain *d, unsigned int nr_extents,
+                              int *rc)
+{
+    struct lend_scratch *scratch = &this_cpu(lend_scratch);
+    unsigned int i, taken = 0;
+
+    for ( *rc = i = 0; i < nr_extents && !*rc; ++i )
+    {
+        const struct xen_lend_extent *e = &scratch->extent[i];
+
+        if ( taken && hypercall_preempt_check() )
+            break;
+
+        taken += arch_lend_take_frames(d, e->frame, e->nr, e->attr,
+                                       &scratch->frame[taken], rc);
+    }
+
+    return taken;
+}
+
+/*
+ * Make entries for the frames that were taken.  Returns how many; *replaced
+ * tells whether others were in their places, which are in the scratch then.
+ */
+static unsigned int lend_install(struct domain *d, struct lend_window *w,
+                                 unsigned int taken, bool *replaced, int *rc)
+{
+    struct lend_scratch *scratch = &this_cpu(lend_scratch);
+    const struct xen_lend_extent *e = scratch->extent;
+    unsigned long index = 0;
+    unsigned int i, k = 0;
+
+    for ( i = 0; i < taken; ++i, ++k )
+    {
+        bool old = false;
+        int err;
+
+        if ( k == e->nr )
+        {
+            e++;
+            k = 0;
+        }
+
+        if ( e->index >= w->nr || k >= w->nr - e->index )
+            err = -ENXIO;
+        else
+        {
+            index = array_index_nospec(e->index + k, w->nr);
+            err = arch_lend_set_entry(d, w->gfn + index, &scratch->frame[i],
+                                      e->attr, &old);
+        }
+        if ( err )
+        {
+            *rc = err;
+            break;
+        }
+
+        if ( old )
+            *replaced = true;
+        else
+        {
+            w->count[index >> LEND_GROUP_ORDER]++;
+            w->populated++;
+        }
+    }
+
+    return i;
+}
+
+int cf_check lend_do_map(struct domain *d, struct xen_lend_op *op,
+                         unsigned long *start)
+{
+    struct xen_lend_map *m = &op->u.map;
+    const struct lend_scratch *scratch = &this_cpu(lend_scratch);
+    struct domain *lender = current->domain;
+    struct lend_window *w;
+    unsigned int taken, done = 0;
+    bool replaced = false;
+    int rc, err;
+
+    rc = lend_copy_extents(m);
+    if ( rc )
+        return rc;
+
+    /* Permission for MMIO is not withdrawn between the check and the use. */
+    read_lock(&lender->caps_lock);
+
+    taken = lend_take(d, m->nr, &rc);
+
+    arch_lend_lock(d);
+
+    err = lend_lookup(d, m->id, &w);
+    if ( !err && w->closing )
+        err = -EAGAIN;
+    if ( !err && w->gfn == LEND_PARKED )
+        err = -ENXIO;
+
+    if ( err )
+        rc = err;
+    else
+    {
+        done = lend_install(d, w, taken, &replaced, &rc);
+        m->woken = lend_wake(d, w, scratch->extent, done);
+    }
+    m->done = done;
+
+    if ( replaced )
+        lend_unlock_and_put(d, done);
+    else
+        arch_lend_unlock(d);
+    read_unlock(&lender->caps_lock);
+
+    /* Nobody saw these. */
+    for ( ; done < taken; ++done )
+        arch_lend_put_frame(scratch->frame[done]);
+
+    return rc;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * tab-width: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

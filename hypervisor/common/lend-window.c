@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Memory lending: windows.
+ *
+ * A window is a range of guest frames, or, parked, just its length.  It is
+ * found in two ways: by its id, which names a slot in a table and says how
+ * often the table was used, so that an old id never names a new window; and by
+ * address, in a sorted array of ranges.  The array is part of lend_domain, for
+ * look-ups that hold no lock.
+ *
+ * MOVE, DESTROY and DETACH first mark a window as closing, which keeps MAP out,
+ * then empty it in batches, and may give way to others between those.  How
+ * many frames each group of 512 holds is counted: what is empty already costs
+ * next to nothing when they come back.
+ */
+
+#include <xen/hypercall.h>
+#include <xen/lend-internal.h>
+#include <xen/sections.h>
+#include <xen/xvmalloc.h>
+
+/* The first range that ends at or after gfn. */
+static unsigned int lend_range_search(const struct lend_domain *ld,
+                                      unsigned long gfn)
+{
+    unsigned int low = 0, high = min(ACCESS_ONCE(ld->nr_ranges),
+                                     LEND_MAX_WINDOWS + 0U);
+
+    while ( low < high )
+    {
+        unsigned int mid = (low + high) / 2;
+
+        if ( ld->ranges[mid].end < gfn )
+            low = mid + 1;
+        else
+            high = mid;
+    }
+
+    return low;
+}
+
+/* The window that gfn lies in.  With the lend lock held. */
+struct lend_window *lend_window_at(struct lend_domain *ld, unsigned long gfn)
+{
+    unsigned int i = lend_range_search(ld, gfn);
+
+    if ( i < ld->nr_ranges && ld->ranges[i].start <= gfn )
+        return ld->ranges[i].window;
+
+    return NULL;
+}
+
+/*
+ * Was the current vCPU told that its access to this frame is one to a device,
+ * and is it still at that instruction?
+ */
+static bool lend_armed_mmio(const struct domain *d,
+                            const struct lend_range *range, unsigned long gfn)
+{
+    const struct lend_fault *f;
+    unsigned int i;
+
+    if ( current->domain != d )
+        return false;
+
+    f = &d->lend->fault[current->vcpu_id];
+
+    if ( likely(ACCESS_ONCE(f->armed) != LEND_ARMED_MMIO) ||
+         f->armed_ip != arch_lend_ip() )
+        return false;
+
+    for ( i = 0; i < min(f->nr_armed, LEND_ARMED_FRAMES + 0U); ++i )
+        if ( f->armed_place[i].window == range->window &&
+             f->armed_place[i].index == gfn - range->start )
+            return true;
+
+    return false;
+}
+
+/*
+ * Is a frame with nothing in it to be taken for a hole in a window?  For all
+ * look-ups of the p2m, whatever lock they hold.  Called for nothing but holes:
+ * an access that goes to a device anyway.
+ */
+bool lend_gfn_is_hole(const struct domain *d, unsigned long gfn)
+{
+    const struct lend_domain *ld = ACCESS_ONCE(d->lend);
+    const struct lend_range *range;
+    unsigned int i;
+
+    if ( likely(!ld) )
+        return false;
+
+    i = lend_range_search(ld, gfn);
+    if ( i >= min(ACCESS_ONCE(ld->nr_ranges), LEND_MAX_WINDOWS + 0U) )
+        return false;
+
+    range = &ld->ranges[i];
+    if ( range->start > gfn || range->end < gfn || range->hidden )
+        return false;
+
+    return !lend_armed_mmio(d, range, gfn);
+}
+
+/* Would a window at gfn overlap another one than w? */
+static bool lend_range_busy(const struct lend_domain *ld,
+                            const struct lend_window *w,
+                            unsigned long gfn, unsigned long nr)
+{
+    unsigned int i = lend_range_search(ld, gfn);
+
+    /* There may be two in the way, one of which is w itself. */
+    for ( ; i < ld->nr_ranges && ld->ranges[i].start <= gfn + nr - 1; ++i )
+        if ( ld->ranges[i].window != w )
+            return true;
+
+    return false;
+}
+
+static void lend_range_insert(struct lend_domain *ld, struct lend_window *w)
+{
+    unsigned int i = lend_range_search(ld, w->gfn);
+
+    ASSERT(ld->nr_ranges < LEND_MAX_WINDOWS);
+
+    memmove(&ld->ranges[i + 1], &ld->ranges[i],
+            (ld->nr_ranges - i) * sizeof(*ld->ranges));
+    ld->ranges[i] = (struct lend_range){
+        .start = w->gfn,
+        .end = w->gfn + w->nr - 1,
+        .window = w,
+    };
+    ld->nr_ranges++;
+}
+
+static void lend_range_remove(struct lend_domain *ld,
+                              const struct lend_window *w)
+{
+    unsigned int i;
+
+    if ( w->gfn == LEND_PARKED )
+        return;
+
+    i = lend_range_search(ld, w->gfn);
+    ASSERT(i < ld->nr_ranges && ld->ranges[i].window == w);
+
+    ld->nr_ranges--;
+    memmove(&ld->ranges[i], &ld->ranges[i + 1],
+            (ld->nr_ranges - i) * sizeof(*ld->ranges));
+}
+
+/*
+ * Take a batch out of a window and keep MAP from putting more in.  True if the
+ * window is empty.  What was taken is in the scratch, *nr of it: for
+ * lend_unlock_and_put().
+ */
+bool lend_window_drain(struct domain *d, struct lend_window *w,
+                       unsigned int *nr)
+{
+    unsigned long index = 0;
+
+    w->closing = true;
+    *nr = lend_clear(d, w, &index, w->nr - 1, false);
+
+    return !w->populated;
+}
+
+/* The lender died: what remains of an empty window has no owner. */
+void lend_window_orphan(struct domain *d, struct lend_window *w)
+{
+    struct lend_domain *ld = d->lend;
+
+    ASSERT(arch_lend_locked(d) && !w->populated);
+
+    w->client = NULL;
+    if ( w->gfn != LEND_PARKED && w->orphan == XEN_LEND_ORPHAN_MMIO )
+        ld->ranges[lend_range_search(ld, w->gfn)].hidden = true;
+
+    lend_wake_window(d, w);
+}
+
+/* Take an empty window out of all tables.  The caller frees it, unlocked. */
+void lend_window_remove(struct domain *d, struct lend_window *w)
+{
+    struct lend_domain *ld = d->lend;
+
+    ASSERT(arch_lend_locked(d) && !w->populated);
+
+    lend_range_remove(ld, w);
+    ld->windows[w->id % LEND_MAX_WINDOWS] = NULL;
+    ld->nr_windows--;
+    ld->total -= w->nr;
+
+    lend_wake_window(d, w);
+}
+
+/* May a window be there, for all that does not change? */
+static int lend_check_place(const struct domain *d, uint64_t gfn,
+                            unsigned long nr)
+{
+    if ( gfn == XEN_LEND_PARKED )
+        return 0;
+
+    if ( gfn + nr < gfn || gfn + nr > arch_lend_gfn_end(d) )
+        return -ERANGE;
+
+    if ( arch_lend_gfns_reserved(d, gfn, gfn + nr - 1) )
+        return -EADDRNOTAVAIL;
+
+    return 0;
+}
+
+/*
+ * Has the guest something there?  It may put something there a moment later;
+ * MAP will notice.  This is to tell about mistakes when they are made.
+ *
+ * The position of a continuation is 1 plus the groups that were looked at.
+ */
+static int lend_scan_place(struct domain *d, uint64_t gfn, unsigned long nr,
+                           unsigned long *start)
+{
+    unsigned long pos = *start ? (*start - 1) << LEND_GROUP_ORDER : 0;
+
+    if ( gfn == XEN_LEND_PARKED )
+        return 0;
+
+    while ( pos < nr )
+    {
+        bool used = false;
+
+        arch_lend_lock(d);
+        pos = arch_lend_next_used(d, gfn + pos, gfn + nr - 1, LEND_BATCH,
+                                  &used) - gfn;
+        arch_lend_unlock(d);
+
+        if ( used )
+            return -EEXIST;
+
+        if ( pos < nr && hypercall_preempt_check() )
+        {
+            *start = (pos >> LEND_GROUP_ORDER) + 1;
+            return -ERESTART;
+        }
+    }
+
+    return 0;
+}
+
+/* Add a window to the tables, or say why not. */
+static int lend_window_add(struct domain *d, struct lend_window *w)
+{
+    struct lend_domain *ld = d->lend;
+    unsigned int slot = 0;
+
+    ASSERT(arch_lend_locked(d));
+
+    if ( ld->dead )
+        return -EBUSY;
+
+    w->client = lend_find_client(ld, current->domain);
+    if ( !w->client )
+        return -ENOENT;
+
+    if ( w->gfn != LEND_PARKED && lend_range_busy(ld, NULL, w->gfn, w->nr) )
+        return -EEXIST;
+
+    if ( ld->nr_windows == LEND_MAX_WINDOWS )
+        return -ENOSPC;
+
+    if ( w->nr > LEND_MAX_FRAMES - ld->total )
+        return -E2BIG;
+
+    while ( ld->windows[slot] )
+        slot++;
+
+    /* Never zero, and repeats only after 2^26 windows. */
+    ld->next_seq++;
+    if ( !(ld->next_seq * LEND_MAX_WINDOWS) )
+        ld->next_seq = 1;
+    w->id = ld->next_seq * LEND_MAX_WINDOWS + slot;
+
+    ld->windows[slot] = w;
+    ld->nr_windows++;
+    ld->total += w->nr;
+    if ( w->gfn != LEND_PARKED )
+        lend_range_insert(ld, w);
+
+    return 0;
+}
+
+int cf_check lend_do_create(struct domain *d, struct xen_lend_op *op,
+                            unsigned long *start)
+{
+    struct xen_lend_create *c = &op->u.create;
+    struct lend_window *w;
+    int rc;
+
+    if ( !c->nr || c->orphan > XEN_LEND_ORPHAN_CRASH )
+        return -EINVAL;
+    if ( c->nr > LEND_MAX_FRAMES )
+        return -E2BIG;
+
+    rc = lend_check_place(d, c->gfn, c->nr);
+    if ( rc )
+        return rc;
+
+    rc = lend_scan_place(d, c->gfn, c->nr, start);
+    if ( rc )
+        return rc;
+
+    w = xvzalloc_flex_struct(struct lend_window, count,
+                             (c->nr + LEND_GROUP - 1) >> LEND_GROUP_ORDER);
+    if ( !w )
+        return -ENOMEM;
+
+    w->gfn = c->gfn;
+    w->nr = c->nr;
+    w->orphan = c->orphan;
+
+    arch_lend_lock(d);
+    rc = lend_window_add(d, w);
+    if ( !rc )
+        c->id = w->id;
+    arch_lend_unlock(d);
+
+    if ( rc )
+        xvfree(w);
+
+    return rc;
+}
+
+/*
+ * One locked step of MOVE: empty the window a bit more, and if it is empty and
+ * the new place was looked at, move it there.  1 if there is more to do.
+ */
+static int lend_move_step(struct domain *d, const struct xen_lend_move *m,
+                          bool scanned)
+{
+    struct lend_domain *ld = d->lend;
+    struct lend_window *w;
+    unsigned int nr = 0;
+    int rc;
+
+    arch_lend_lock(d);
+
+    rc = lend_lookup(d, m->id, &w);
+    if ( !rc )
+        rc = lend_check_place(d, m->gfn, w->nr);
+    if ( !rc && m->gfn != XEN_LEND_PARKED &&
+         lend_range_busy(ld, w, m->gfn, w->nr) )
+        rc = -EEXIST;
+
+    if ( !rc && !lend_window_drain(d, w, &nr) )
+        rc = 1;
+    else if ( !rc && scanned )
+    {
+        lend_range_remove(ld, w);
+        w->gfn = m->gfn;
+        if ( w->gfn != LEND_PARKED )
+            lend_range_insert(ld, w);
+        w->closing = false;
+        lend_wake_window(d, w);
+    }
+
+    lend_unlock_and_put(d, nr);
+
+    return rc;
+}
+
+/* Whatever came of it, the window is usable again. */
+static void lend_move_abort(struct domain *d, uint32_t id)
+{
+    struct lend_window *w;
+
+    arch_lend_lock(d);
+    if ( !lend_lookup(d, id, &w) )
+        w->closing = false;
+    arch_lend_unlock(d);
+}
+
+int cf_check lend_do_move(struct domain *d, struct xen_lend_op *op,
+                          unsigned long *start)
+{
+    const struct xen_lend_move *m = &op->u.move;
+    struct lend_window *w;
+    unsigned long nr = 0;
+    bool same = false;
+    int rc;
+
+    arch_lend_lock(d);
+    rc = lend_lookup(d, m->id, &w);
+    if ( !rc )
+    {
+        nr = w->nr;
+        same = w->gfn == m->gfn;
+    }
+    arch_lend_unlock(d);
+
+    if ( rc )
+        return rc;
+
+    while ( (rc = lend_move_step(d, m, false)) == 1 )
+        if ( hypercall_preempt_check() )
+            return -ERESTART;
+
+    if ( !rc && !same )
+        rc = lend_scan_place(d, m->gfn, nr, start);
+    if ( rc == -ERESTART )
+        return rc;
+
+    while ( !rc && (rc = lend_move_step(d, m, true)) == 1 )
+    {
+        /* Another MOVE let a MAP in: empty it once more. */
+        rc = 0;
+        if ( hypercall_preempt_check() )
+            return -ERESTART;
+    }
+
+    if ( rc )
+        lend_move_abort(d, m->id);
+
+    return rc;
+}
+
+int cf_check lend_do_destroy(struct domain *d, struct xen_lend_op *op,
+                             unsigned long *start)
+{
+    struct lend_window *w;
+    bool done = false;
+    int rc;
+
+    for ( ; ; )
+    {
+        unsigned int nr = 0;
+
+        arch_lend_lock(d);
+        rc = lend_lookup(d, op->u.destroy.id, &w);
+        if ( !rc )
+        {
+            done = lend_window_drain(d, w, &nr);
+            if ( done )
+                lend_window_remove(d, w);
+        }
+        lend_unlock_and_put(d, nr);
+
+        if ( rc )
+            return rc;
+
+        if ( done )
+        {
+            xvfree(w);
+            return 0;
+        }
+
+        if ( hypercall_preempt_check() )
+            return -ERESTART;
+    }
+}
+
+int cf_check lend_do_inspect(struct domain *d, struct xen_lend_op *op,
+                             unsigned long *start)
+{
+    struct xen_lend_inspect *inspect = &op->u.inspect;
+    struct lend_window *w;
+    int rc;
+
+    if ( !IS_ENABLED(CONFIG_DEBUG) )
+        return -EOPNOTSUPP;
+
+    arch_lend_lock(d);
+
+    rc = lend_lookup(d, inspect->id, &w);
+    if ( !rc && inspect->index >= w->nr )
+        rc = -ERANGE;
+    if ( !rc )
+    {
+        inspect->mfn = ~(uint64_t)0;
+        if ( w->gfn != LEND_PARKED )
+            arch_lend_inspect(d, w->gfn + inspect->index, inspect);
+    }
+
+    arch_lend_unlock(d);
+
+    return rc;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * tab-width: 4
+ * indent-tabs-mode: nil
+ * End:
+ */
