@@ -23,6 +23,7 @@ out=${1:-$build/image}
 base=$build/image
 release=$(kernel_release)
 module=${XG_MODULE:-$build/module/xen-gpumem.ko}
+module_test=${XG_MODULE_TEST:-$build/module-test/xen-gpumem.ko}
 tests=${XG_TESTS:-$build/tests}
 
 # One set of kernel modules per line: the set's name, then its members.
@@ -112,23 +113,34 @@ build_helpers()
 		gcc $flags -o ../build/image/init init.c physinfo.c
 		gcc $flags -o ../build/image/xg-guest xg-guest.c
 		gcc $flags -o ../build/image/smoke smoke.c
+		gcc $flags -o ../build/image/boots boots.c physinfo.c
 		gcc $flags -o ../build/image/smoke-guest smoke-guest.c'
 }
 
 helpers_stale()
 {
-	for f in init xg-guest smoke smoke-guest; do
+	for f in init xg-guest smoke boots smoke-guest; do
 		[ -x "$base/$f" ] || return 0
 	done
 	[ -n "$(find "$top/testbed" -name '*.[ch]' -newer "$base/init")" ]
 }
 
-# A guest's whole userspace is one static program.
+# add_module FILE SET
+add_module()
+{
+	[ -e "$1" ] || return 0
+	cp "$1" "$tree/lib/modules/xen-$2.ko"
+	echo "/lib/modules/xen-$2.ko" >"$tree/lib/xg/$2"
+}
+
+# A guest's whole userspace is one static program, and the kernel's module for
+# hypercalls from userspace.
 pack_guest()
 {
 	rm -rf "$out/guest.tree"
-	mkdir "$out/guest.tree"
+	mkdir -p "$out/guest.tree/lib/modules"
 	cp "$1" "$out/guest.tree/init"
+	cp "$base/base.tree/lib/modules/xen-privcmd.ko" "$out/guest.tree/lib/modules/"
 	pack "$out/guest.tree" "$tree/guest/$2"
 	rm -r "$out/guest.tree"
 }
@@ -140,14 +152,12 @@ make_top()
 	mkdir -p "$tree/bin" "$tree/lib/xg" "$tree/lib/modules" "$tree/guest" \
 		"$tree/xg/out"
 	cp "$base/init" "$tree/init"
-	cp "$base/xg-guest" "$base/smoke" "$tree/bin/"
+	cp "$base/xg-guest" "$base/smoke" "$base/boots" "$tree/bin/"
 	for f in "$tests"/bin/*; do
 		[ ! -x "$f" ] || [ ! -f "$f" ] || cp "$f" "$tree/bin/"
 	done
-	if [ -e "$module" ]; then
-		cp "$module" "$tree/lib/modules/xen-gpumem.ko"
-		echo /lib/modules/xen-gpumem.ko >"$tree/lib/xg/gpumem"
-	fi
+	add_module "$module" gpumem
+	add_module "$module_test" gpumem-test
 	pack_guest "$base/smoke-guest" smoke
 	if [ -x "$tests/guest/init" ]; then
 		pack_guest "$tests/guest/init" initramfs

@@ -14,7 +14,8 @@
  *
  * The scenario is the file /xg/scenario, appended to the image by the runner:
  *
- *   module NAME...      load these besides the ones every scenario needs
+ *   module NAME[:PARAMETER=VALUE]...
+ *                       load these besides the ones every scenario needs
  *   timeout SECONDS     for each program that follows
  *   run PROGRAM ARG...  one program, to its end
  *
@@ -39,6 +40,9 @@ static int lines_fd = -1;
 static int files_fd = -1;
 static int kmsg_fd = -1;
 static int program_timeout = 300;
+
+/* No Xen below us: a machine for the driver's tests on its mock. */
+static bool bare;
 
 /* The test that was started and has not ended; empty when there is none. */
 static char open_test[128];
@@ -398,32 +402,45 @@ static int open_port(const char *want)
 	return fd;
 }
 
-/* /lib/xg/NAME lists the module files of one set, dependencies first. */
-static bool load_modules(const char *set)
+static bool load_module(const char *path, const char *parameters)
 {
-	char path[300], *nl;
-	bool ok = true;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool ok = !syscall(SYS_finit_module, fd, parameters, 0) ||
+		  errno == EEXIST;
+
+	if (!ok)
+		emitf("XG-BOOT cannot load %s %s: %s", path, parameters,
+		      strerror(errno));
+	close(fd);
+	return ok;
+}
+
+/*
+ * /lib/xg/NAME lists the module files of one set, dependencies first; the
+ * parameters are for the last one.
+ */
+static bool load_modules(char *set)
+{
+	char path[300], next[300], *parameters = strchr(set, ':');
+	bool ok = true, more;
 	FILE *list;
 
+	if (parameters)
+		*parameters++ = '\0';
+	for (char *p = parameters; p && (p = strchr(p, ':')); )
+		*p = ' ';
 	snprintf(path, sizeof(path), "/lib/xg/%s", set);
 	list = fopen(path, "re");
 	if (!list) {
 		emitf("XG-BOOT no module set %s in the image", set);
 		return false;
 	}
-	while (fgets(path, sizeof(path), list)) {
-		int fd;
-
-		nl = strchr(path, '\n');
-		if (nl)
-			*nl = '\0';
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST) {
-			emitf("XG-BOOT cannot load %s: %s", path,
-			      strerror(errno));
-			ok = false;
-		}
-		close(fd);
+	more = fgets(next, sizeof(next), list);
+	while (ok && more) {
+		next[strcspn(next, "\n")] = '\0';
+		strcpy(path, next);
+		more = fgets(next, sizeof(next), list);
+		ok = load_module(path, more || !parameters ? "" : parameters);
 	}
 	fclose(list);
 	return ok;
@@ -600,8 +617,8 @@ static bool load_named_modules(char *line)
 	int n = split(line, argv, 32);
 	bool ok = true;
 
-	for (int i = 0; i < n; i++)
-		ok &= load_modules(argv[i]);
+	for (int i = 0; ok && i < n; i++)
+		ok = load_modules(argv[i]);
 	return ok;
 }
 
@@ -616,7 +633,7 @@ static void run_scenario(void)
 		emit("XG-BOOT no scenario in the image");
 		return;
 	}
-	free_before = xen_free_pages();
+	free_before = bare ? 0 : xen_free_pages();
 	while (ok && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = '\0';
 		if (!strncmp(line, "module ", 7))
@@ -629,9 +646,32 @@ static void run_scenario(void)
 	fclose(f);
 	if (!ok)
 		return;
-	check_only_dom0();
+	if (!bare)
+		check_only_dom0();
 	check_module_unloads();
-	check_free_memory(free_before);
+	if (!bare)
+		check_free_memory(free_before);
+}
+
+static bool on_xen(void)
+{
+	char type[16] = "";
+	FILE *f = fopen("/sys/hypervisor/type", "re");
+
+	if (!f)
+		return false;
+	if (fscanf(f, "%15s", type) != 1)
+		type[0] = '\0';
+	fclose(f);
+	return !strcmp(type, "xen");
+}
+
+static bool get_ready(void)
+{
+	char base[] = "base";
+
+	bare = !on_xen();
+	return bare || (load_modules(base) && start_toolstack());
 }
 
 int main(void)
@@ -643,7 +683,7 @@ int main(void)
 	if (lines_fd < 0)
 		to_console("", "XG-BOOT no port xg.lines");
 	emitf("XG-BOOT init %.2f", now());
-	if (load_modules("base") && start_toolstack()) {
+	if (get_ready()) {
 		emitf("XG-BOOT ready %.2f", now());
 		run_scenario();
 	}

@@ -127,7 +127,7 @@ static int write_config(const char *path, int argc, char **argv)
 	fprintf(f, "on_crash = \"destroy\"\n");
 	for (; i + 1 < argc && !strcmp(argv[i], "-c"); i += 2)
 		fprintf(f, "%s\n", argv[i + 1]);
-	fprintf(f, "cmdline = \"console=hvc0 panic=-1 loglevel=5");
+	fprintf(f, "cmdline = \"console=hvc0 panic=-1 loglevel=5 pci=off");
 	if (i < argc && !strcmp(argv[i], "--"))
 		i++;
 	for (; i < argc; i++)

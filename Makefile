@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Every command of the project.  "make help" lists them; each step prints where
+# its log is and rebuilds only what changed.  All output lies under build/.
+
+.DEFAULT_GOAL := help
+.PHONY: help root xen xen-all module tests native image demo check check-full \
+	soak bench mutants style clean distclean
+MAKEFLAGS += --no-print-directory
+
+in-root := testbed/in-root
+
+help:
+	@echo 'To see it work:'
+	@echo '  demo        a guest draws into a buffer in VRAM while the host moves it'
+	@echo '  check       build everything, run unit tests and the quick scenarios'
+	@echo ''
+	@echo 'More tests, same format:'
+	@echo '  check-full  every scenario, on PV and on PVH dom0'
+	@echo '  soak        the long ones: hours'
+	@echo '  mutants     break one promise at a time; a named test must notice'
+	@echo '  bench       measurements (not yet)'
+	@echo '  style       the checkers that need no emulator'
+	@echo ''
+	@echo 'Steps, each done by those above when needed:'
+	@echo '  root        tool root: compiler, kernel, Xen tools, QEMU (needs root)'
+	@echo '  xen         patched hypervisor, debug build'
+	@echo '  xen-all     debug, release, and with the extension configured out'
+	@echo '  module      xen-gpumem.ko'
+	@echo '  tests       programs for dom0, guest and host'
+	@echo '  image       what the emulated machine boots'
+	@echo ''
+	@echo '  clean       forget everything built but the tool root and downloads'
+	@echo '  distclean   forget everything'
+	@echo ''
+	@echo 'One scenario: testbed/run NAME (testbed/run --help).'
+
+root:
+	@testbed/root.sh
+
+xen: root
+	@testbed/xen.sh debug
+
+xen-all: root
+	@testbed/xen.sh debug release off
+
+module: root
+	@testbed/module.sh
+	@testbed/module.sh --test
+
+tests: root
+	@testbed/tests.sh
+
+image: module tests
+	@testbed/image.sh
+
+demo: xen image
+	@testbed/demo
+
+check: xen image
+	@testbed/check quick
+
+check-full: xen-all image
+	@testbed/check full
+
+soak: xen-all image
+	@testbed/check soak
+
+mutants: xen image
+	@testbed/mutants $(MUTANTS)
+
+bench:
+	@echo 'bench: not yet'
+
+style: root
+	@testbed/style.sh
+
+clean:
+	rm -rf build/xen build/module build/tests build/image build/run \
+		build/check build/demo build/mutants build/logs
+
+distclean:
+	rm -rf build

@@ -1,0 +1,411 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Boot one scenario in QEMU and say what its tests said.
+
+One scenario is one boot of one emulated machine.  A scenario is a small file
+in tests/scenarios, lines of "key = value":
+
+  run        a dom0 program and its arguments; may be given several times
+  timeout    seconds for each of those programs (default 120)
+  smp        CPUs of the machine (default 2)
+  dom0       kinds of dom0 to run it with: pv, pvh (default pv); none boots
+             the kernel without Xen, for tests of the driver on its mock
+  xen        hypervisor build to run it with (default debug)
+  suite      quick (make check), full (make check-full), soak (default quick)
+  module     sets of kernel modules to load in dom0 (testbed/image.sh), each
+             with parameters for its last module: gpumem:NAME=VALUE:NAME=VALUE
+  xen-args   added to Xen's command line
+  dom0-args  added to the dom0 kernel's command line
+  qemu-args  added to QEMU's command line
+  vga        QEMU's graphics card (default qxl)
+  allow      regular expression for log lines that would be failures otherwise;
+             may be given several times
+
+Everything of one run lies in build/run/NAME: console.log (Xen, dom0 and guests
+in the order it happened), lines.log (test lines), out/ (files from inside),
+results.json.  Runs of different names do not touch each other.
+"""
+import fcntl
+import gzip
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import tarfile
+import time
+import types
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(TOP, "build")
+SCENARIOS = os.path.join(TOP, "tests", "scenarios")
+
+# What no log may hold, whoever wrote the line.
+TROUBLE = re.compile(
+    r"WARNING: |\bWARN(_ON)?\b|\bBUG\b|Call Trace|Assertion .* failed|lockdep"
+    r"|possible circular|[Pp]anic|Oops|general protection fault"
+    r"|Xen (BUG|WARN)|Unable to handle|stack trace", re.ASCII)
+
+# Lines that match although nothing is wrong.
+HARMLESS = re.compile(
+    r"XG-|Command line|Kernel command line|BUG: .* tainted only"
+    r"|panic=|Xen version|[Kk]ernel panic timeout", re.ASCII)
+
+DEFAULTS = {
+    "timeout": "120", "smp": "2", "dom0": "pv", "xen": "debug",
+    "suite": "quick", "module": "", "xen-args": "", "dom0-args": "",
+    "qemu-args": "", "vga": "qxl",
+}
+LISTS = ("run", "allow")
+
+
+class Bad(Exception):
+    """A scenario or an option that makes no sense: one line for the user."""
+
+
+def load_scenario(name):
+    scenario = dict(DEFAULTS, name=name, **{k: [] for k in LISTS})
+    path = os.path.join(SCENARIOS, name)
+    try:
+        with open(path, encoding="utf-8") as f:
+            lines = f.read().splitlines()
+    except OSError as e:
+        raise Bad(f"no scenario {name}: {e.strerror}") from None
+    for number, line in enumerate(lines, 1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        key, eq, value = (part.strip() for part in line.partition("="))
+        if not eq or key not in DEFAULTS and key not in LISTS:
+            raise Bad(f"{path}:{number}: cannot read '{line}'")
+        if key in LISTS:
+            scenario[key].append(value)
+        else:
+            scenario[key] = value
+    if not scenario["run"]:
+        raise Bad(f"{path}: nothing to run")
+    return scenario
+
+
+def cpio(files):
+    """A newc archive of {path: bytes}; folders come from the base image."""
+    out = bytearray()
+    for inode, (path, data) in enumerate(
+            list(files.items()) + [("TRAILER!!!", b"")], 1):
+        name = path.encode() + b"\0"
+        fields = [inode, 0o100644, 0, 0, 1, 0, len(data), 0, 0, 0, 0,
+                  len(name), 0]
+        out += b"070701" + b"".join(b"%08x" % f for f in fields) + name
+        out += b"\0" * (-len(out) % 4)
+        out += data
+        out += b"\0" * (-len(out) % 4)
+    return bytes(out)
+
+
+def xen_image(which):
+    """Path of the hypervisor to boot, for a build's name or a path."""
+    if which == "deb":
+        packed = os.path.join(BUILD, "root/boot/xen-4.20-amd64.gz")
+        plain = os.path.join(BUILD, "image", "xen-deb")
+        if not os.path.exists(plain):
+            with gzip.open(packed) as src, open(plain, "wb") as dst:
+                dst.write(src.read())
+        return plain
+    path = os.path.join(BUILD, "xen", which, "xen")
+    if os.path.exists(path):
+        return path
+    if os.path.isfile(which):
+        return os.path.abspath(which)
+    raise Bad(f"no hypervisor build {which} (make xen)")
+
+
+def inside(path):
+    """The same file as seen from inside the tool root."""
+    rel = os.path.relpath(path, TOP)
+    if rel.startswith(".."):
+        raise Bad(f"{path} is outside the repository")
+    return rel
+
+
+class ProtocolReader:
+    """Follows the test lines of one source and keeps a result per test."""
+
+    def __init__(self, source, dom0, show=None):
+        self.source = source
+        self.dom0 = dom0
+        self.show = show        # called with each line, if given
+        self.tests = {}         # name -> result, in the order of their start
+        self.reboots = 0        # guests lost by the emulator, started again
+        self.problem = None     # what kept dom0 from getting ready
+        self.ready = None       # when dom0 was ready, seconds from power-on
+        self.done = False
+
+    def line(self, line, when):
+        words = line.split(None, 4)
+        kind = words[0] if words else ""
+        if kind == "XG-TEST" and len(words) >= 3:
+            self.test_line(words)
+        elif kind == "XG-REBOOT":
+            self.reboots += 1
+        elif kind == "XG-BOOT":
+            if words[1] == "ready":
+                self.ready = when
+            elif words[1] != "init":
+                self.problem = line[8:]
+        elif kind == "XG-PROGRAM":
+            self.program_line(words[1], line[11:])
+        elif kind == "XG-DONE":
+            self.done = True
+        if self.show:
+            self.show(line)
+
+    def test_line(self, words):
+        verb, name = words[1], words[2]
+        if verb == "start":
+            req = words[3].split(",") if len(words) > 3 else []
+            self.add(name, req, "running", "", 0)
+            return
+        if verb not in ("pass", "fail", "skip"):
+            return
+        try:
+            seconds = float(words[3])
+        except (IndexError, ValueError):
+            seconds = 0
+        reason = words[4] if len(words) > 4 else ""
+        if name not in self.tests:
+            self.add(name, [], "fail", "ended without a start", seconds)
+        elif self.tests[name]["result"] == "running":
+            self.tests[name].update(result=verb, reason=reason,
+                                    seconds=seconds)
+
+    def program_line(self, name, status):
+        """A program's bad end counts unless one of its tests says why."""
+        if not any(t["result"] == "fail" for t in self.tests.values()):
+            self.add("T0-" + name, ["T0"], "fail", status, 0)
+
+    def add(self, name, req, result, reason, seconds):
+        if name in self.tests and result == "running":
+            self.tests[name].update(result="fail", reason="started twice")
+            return
+        self.tests[name] = {
+            "test": name, "requirements": req, "dom0": self.dom0,
+            "result": result, "reason": reason, "seconds": seconds,
+            "scenario": self.source,
+        }
+
+    def close(self, why):
+        """No more lines: what was not ended has failed."""
+        for test in self.tests.values():
+            if test["result"] == "running":
+                test.update(result="fail", reason="died in the middle: " + why)
+
+
+class Run:
+    """One boot: its folder, its QEMU, and what came out of it."""
+
+    def __init__(self, scenario, opts):
+        self.scenario = scenario
+        self.opts = opts
+        self.dom0 = opts.dom0
+        self.reader = ProtocolReader(scenario["name"], self.dom0,
+                                     opts.show or self.show)
+        self.offset = 0
+        self.seconds = 0        # since power-on
+        self.dir = self.claim_dir()
+
+    def show(self, line):
+        if not self.opts.quiet:
+            print(f"  {self.seconds:6.1f}s  {line}", flush=True)
+
+    def path(self, *names):
+        return os.path.join(self.dir, *names)
+
+    def claim_dir(self):
+        """A folder that no other run holds, emptied."""
+        base = "-".join(filter(None, [self.scenario["name"], self.dom0,
+                                      self.opts.xen_name, self.opts.tag]))
+        for n in range(1, 100):
+            path = os.path.join(BUILD, "run", base if n == 1 else f"{base}.{n}")
+            os.makedirs(path, exist_ok=True)
+            self.lock = open(os.path.join(path, "lock"), "w")
+            try:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.lock.close()
+                continue
+            subprocess.run(["find", path, "-mindepth", "1", "!", "-name",
+                            "lock", "-delete"], check=True)
+            return path
+        raise Bad("too many runs of the same scenario at once")
+
+    # --- before the boot ---------------------------------------------------
+
+    def write_image(self):
+        text = ""
+        if self.scenario["module"]:
+            text += f"module {self.scenario['module']}\n"
+        text += f"timeout {self.opts.timeout or self.scenario['timeout']}\n"
+        text += "".join(f"run {r}\n" for r in self.scenario["run"])
+        with open(self.path("initrd"), "wb") as out:
+            for part in ("image/base.cpio", self.opts.top):
+                with open(os.path.join(BUILD, part), "rb") as f:
+                    out.write(f.read())
+            out.write(cpio({"xg/scenario": text.encode()}))
+
+    def command(self):
+        s, o = self.scenario, self.opts
+        smp = o.smp or s["smp"]
+        xen_args = ["console=com1", "com1=115200,8n1", "dom0_mem=1024M",
+                    "loglvl=all", "guest_loglvl=all", "lend=on",
+                    "noreboot"]
+        kernel_args = ["console=hvc0", "printk.devkmsg=on", "panic=-1",
+                       "xen_scrub_pages=0"]
+        machine = ["-accel", os.environ.get("XG_ACCEL", "tcg,thread=multi")]
+        if o.icount:
+            machine = ["-accel", "tcg,thread=single",
+                       "-icount", "shift=0,sleep=off"]
+        if self.dom0 == "pvh":
+            xen_args.append("dom0=pvh")
+            machine += ["-machine", "q35,kernel-irqchip=off",
+                        "-device", "amd-iommu"]
+        if o.only:
+            kernel_args.append(f"xg.only={o.only}")
+        xen_args += s["xen-args"].split()
+        kernel_args += s["dom0-args"].split()
+        kernel = inside(os.path.join(BUILD, "image/vmlinux"))
+        initrd = inside(self.path("initrd"))
+        if self.dom0 == "none":
+            kernel_args[0] = "console=ttyS0"
+            boot = ["-kernel", kernel, "-initrd", initrd,
+                    "-append", " ".join(kernel_args)]
+        else:
+            # Multiboot: Xen takes the kernel with its arguments as the first
+            # module.  A comma would begin the next one.
+            boot = ["-kernel", inside(xen_image(o.xen)),
+                    "-append", " ".join(xen_args),
+                    "-initrd", " ".join([kernel] + kernel_args) + ","
+                    + initrd]
+        port = ["-device", "virtio-serial-pci"]
+        for name in ("lines", "files"):
+            port += ["-chardev", f"file,id={name},path="
+                     + inside(self.path(f"{name}.log" if name == "lines"
+                                        else "files.tar")),
+                     "-device", f"virtserialport,chardev={name},name=xg.{name}"]
+        return [os.path.join(TOP, "testbed/in-root"),
+                "qemu-system-x86_64", "-nodefaults", "-no-user-config",
+                "-display", "none", "-no-reboot",
+                *machine, "-cpu", "qemu64,+svm,+npt", "-smp", smp,
+                "-m", "3072", "-vga", s["vga"],
+                "-serial", "file:" + inside(self.path("console.log")),
+                *port, *shlex.split(s["qemu-args"]), *boot]
+
+    # --- while it runs -------------------------------------------------------
+
+    def boot(self):
+        self.write_image()
+        command = self.command()
+        with open(self.path("command"), "w", encoding="utf-8") as f:
+            f.write(shlex.join(command) + "\n")
+        programs = len(self.scenario["run"])
+        limit = programs * int(self.opts.timeout or self.scenario["timeout"])
+        limit += 120
+        start = time.monotonic()
+        with open(self.path("qemu.log"), "w", encoding="utf-8") as log:
+            # Everything up to QEMU replaces itself: this pid is QEMU's.
+            qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                    stdout=log, stderr=log)
+        hung = False
+        try:
+            while qemu.poll() is None and not self.reader.done:
+                time.sleep(0.1)
+                self.read_lines(start)
+                if time.monotonic() - start > limit:
+                    hung = True
+                    break
+            if self.reader.done:
+                # It powers itself off; do not wait long for that.
+                try:
+                    qemu.wait(3)
+                except subprocess.TimeoutExpired:
+                    pass
+        finally:
+            if qemu.poll() is None:
+                qemu.send_signal(signal.SIGKILL)
+                qemu.wait()
+        self.read_lines(start)
+        if hung:
+            self.reader.problem = f"hung: killed after {limit} s"
+        elif not self.reader.done and not self.reader.problem:
+            self.reader.problem = "the machine ended before its tests did"
+
+    def read_lines(self, start):
+        self.seconds = time.monotonic() - start
+        try:
+            with open(self.path("lines.log"), "rb") as f:
+                f.seek(self.offset)
+                data = f.read()
+        except FileNotFoundError:
+            return
+        whole, _, _ = data.rpartition(b"\n")
+        if not whole:
+            return
+        self.offset += len(whole) + 1
+        for line in whole.decode("utf-8", "replace").split("\n"):
+            self.reader.line(line, self.seconds)
+
+    # --- after it -------------------------------------------------------------
+
+    def finish(self):
+        reader = self.reader
+        reader.close(reader.problem or "no end seen")
+        if reader.problem:
+            reader.add(f"T0-boot-{self.scenario['name']}", ["T0"], "fail",
+                       reader.problem, self.seconds)
+        trouble = self.scan_console()
+        reader.add("T0-epilogue-logs-clean", ["T0"],
+                   "fail" if trouble else "pass", "; ".join(trouble[:3]), 0)
+        self.unpack()
+        results = list(reader.tests.values())
+        with open(self.path("results.json"), "w", encoding="utf-8") as f:
+            json.dump(results, f, indent=1)
+            f.write("\n")
+        if not self.opts.keep:
+            for name in ("initrd", "files.tar"):
+                if os.path.exists(self.path(name)):
+                    os.unlink(self.path(name))
+        return results
+
+    def console(self):
+        try:
+            with open(self.path("console.log"), "rb") as f:
+                return f.read().decode("utf-8", "replace").splitlines()
+        except FileNotFoundError:
+            return []
+
+    def scan_console(self):
+        allow = [re.compile(a) for a in self.scenario["allow"]]
+        return [line.strip() for line in self.console()
+                if TROUBLE.search(line) and not HARMLESS.search(line)
+                and not any(a.search(line) for a in allow)]
+
+    def unpack(self):
+        os.makedirs(self.path("out"), exist_ok=True)
+        try:
+            with tarfile.open(self.path("files.tar"), "r:") as tar:
+                tar.extractall(self.path("out"), filter="data")
+        except (OSError, tarfile.TarError):
+            pass
+
+
+def boot_scenario(scenario, **options):
+    """Boot it once; Return: the run and its results."""
+    opts = types.SimpleNamespace(**dict(
+        {"dom0": None, "xen": None, "top": "image/top.cpio", "smp": None,
+         "icount": False, "timeout": None, "only": None, "tag": None,
+         "keep": False, "quiet": True, "show": None}, **options))
+    opts.dom0 = opts.dom0 or scenario["dom0"].split()[0]
+    opts.xen = opts.xen or scenario["xen"]
+    opts.xen_name = re.sub(r"\W+", "-", os.path.basename(opts.xen))
+    run = Run(scenario, opts)
+    run.boot()
+    return run, run.finish()

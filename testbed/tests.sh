@@ -1,0 +1,8 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Build the programs that run inside the emulated machine, with the tool root's
+# compiler.  The unit tests are built when they are run.
+. "$(dirname "$0")/lib.sh"
+
+logged tests "test programs" "$top/testbed/in-root" make -C tests -j"$jobs"
