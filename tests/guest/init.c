@@ -121,6 +121,19 @@ void port_no_mailbox(void)
 }
 
 /**
+ * port_buffer - memory for the arguments of hypercalls
+ *
+ * Return: a page that is there.
+ */
+uint8_t *port_buffer(void)
+{
+	static uint8_t page[XG_PAGE] __attribute__((aligned(4096)));
+
+	page[0] = 0;
+	return page;
+}
+
+/**
  * port_hypercall - make a hypercall
  * @arg: its number and five arguments
  * @supported: cleared if the kernel has no way to make one

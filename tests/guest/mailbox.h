@@ -63,7 +63,12 @@ enum xg_cmd {
 	 * gpa, width, height, rounds so far -> rounds, sum, row, got, want
 	 */
 	XG_CMD_ANIMATE,
-	/* Any hypercall.  op, arg0..arg4 -> return value */
+	/*
+	 * Any hypercall.  op, arg0..arg4 -> return value.  An argument in the
+	 * arena becomes the address where the guest has that mapped; XG_BUFFER
+	 * plus an offset, one in ordinary memory of the guest that holds a copy
+	 * of the mailbox's data, and is copied back.
+	 */
 	XG_CMD_HYPERCALL,
 	XG_CMD_POWER_OFF,
 	XG_CMD_CRASH,
@@ -92,12 +97,20 @@ struct xg_slot {
 	uint64_t pad2[4];
 };
 
+#define XG_BUFFER	0x7eeeeeee0000ULL
+#define XG_DATA		2048
+
 struct xg_mailbox {
 	uint32_t magic;		/* host: XG_MAGIC once the rest is valid */
 	uint32_t pad;
 	uint64_t pad2[15];
 	struct xg_slot slot[XG_MAX_CPUS];
+	uint8_t pad3[XG_PAGE - XG_DATA - 128 -
+		     XG_MAX_CPUS * sizeof(struct xg_slot)];
+	uint8_t data[XG_DATA];
 };
+
+_Static_assert(sizeof(struct xg_mailbox) == XG_PAGE, "one page");
 
 /* A different word for every seed and offset; 0 and ~0 are as good as never. */
 static inline uint64_t xg_pattern(uint64_t seed, uint64_t offset)

@@ -263,9 +263,25 @@ static void do_picture(struct xg_run *run)
 
 static void do_hypercall(struct xg_run *run)
 {
+	volatile struct xg_mailbox *box = (volatile struct xg_mailbox *)
+					  port_map(XG_ARENA_BASE, XG_PAGE);
+	uint8_t *buffer = port_buffer();
 	bool supported = true;
 
+	for (int i = 1; i < 6; i++) {
+		volatile void *p = port_map(run->arg[i], 1);
+
+		if (p)
+			run->arg[i] = (uintptr_t)p;
+		else if (run->arg[i] - XG_BUFFER < XG_DATA)
+			run->arg[i] += (uintptr_t)buffer - XG_BUFFER;
+	}
+	for (int i = 0; i < XG_DATA; i++)
+		buffer[i] = box->data[i];
+	run->result[1] = (uintptr_t)buffer;
 	run->result[0] = port_hypercall(run->arg, &supported);
+	for (int i = 0; i < XG_DATA; i++)
+		box->data[i] = buffer[i];
 	if (!supported)
 		run->status = XG_UNSUPPORTED;
 }

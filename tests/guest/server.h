@@ -49,6 +49,8 @@ bool port_protect(void (*fn)(struct xg_run *run), struct xg_run *run);
 void port_idle(unsigned int rounds);
 void port_no_mailbox(void);
 
+/* A page that hypercalls can reach. */
+uint8_t *port_buffer(void);
 long port_hypercall(const uint64_t arg[6], bool *supported);
 void port_power_off(void);
 void port_crash(void);
