@@ -39,8 +39,8 @@
 /* Turns that one fault takes before the guest has to ask again. */
 #define GPUMEM_FAULT_TURNS	16
 
-/* Faults in a row that may meet an obstacle of the guest's own making. */
-#define GPUMEM_FAULT_REPEATS	32
+/* Faults in a row on one page that may meet an obstacle which is no policy's. */
+#define GPUMEM_FAULT_STUCK	32
 
 /* Pause before another try where the try before came to nothing. */
 #define GPUMEM_FAULT_PAUSE_MS	5
@@ -70,7 +70,8 @@ static void gpumem_slice_setup(const struct gpumem_binding *binding,
  * Resolve and commit, again and again until the memory holds still.  The
  * caller has mm_users of the binding's process.
  *
- * Return: 0 or an error of gpumem_resolve() or gpumem_binding_commit()
+ * Return: 0 or an error of gpumem_resolve() or gpumem_binding_commit(), where
+ * -ENOSPC is the latter's -ENOMEM
  */
 static int gpumem_supply_turns(struct gpumem_binding *binding,
 			       struct gpumem_slice *slice, unsigned long slot,
@@ -93,8 +94,12 @@ static int gpumem_supply_turns(struct gpumem_binding *binding,
 			ret = -EAGAIN;
 			continue;
 		}
-		if (!ret)
+		if (!ret) {
 			ret = gpumem_binding_commit(binding, slice);
+			/* The guest's memory, not the host's. */
+			if (ret == -ENOMEM)
+				ret = -ENOSPC;
+		}
 		if (ret == -EAGAIN && signal_pending(current))
 			ret = -EINTR;
 	}
@@ -150,6 +155,15 @@ static bool gpumem_fault_is_write(const struct gpumem_hv_fault *fault)
 }
 
 /*
+ * Something is in the way that the guest, or want of memory, has put there.
+ * Has it been there for too long?
+ */
+static bool gpumem_fault_stuck(struct gpumem_vcpu *vcpu)
+{
+	return ++vcpu->stuck > GPUMEM_FAULT_STUCK;
+}
+
+/*
  * Lend the zero page.  What stands in its way is not what the policy is for,
  * unless it stays: then the guest gets the other policy.
  *
@@ -164,8 +178,10 @@ static bool gpumem_fault_zero(struct gpumem_vcpu *vcpu,
 	case 0:
 		return true;
 	case -ENOMEM:
+		*ret = -ENOSPC;
+		fallthrough;
 	case -EBUSY:
-		return vcpu->repeats < GPUMEM_FAULT_REPEATS;
+		return !gpumem_fault_stuck(vcpu);
 	default:
 		/* Something else is there by now, or the window has moved. */
 		*ret = -EAGAIN;
@@ -176,7 +192,7 @@ static bool gpumem_fault_zero(struct gpumem_vcpu *vcpu,
 /*
  * There is nothing to give: what was chosen for that happens.
  *
- * Return: 0, or -EAGAIN if it is not so any more, or -ENOMEM or -EBUSY if
+ * Return: 0, or -EAGAIN if it is not so any more, or -ENOSPC or -EBUSY if
  * something is in the way
  */
 static int gpumem_fault_policy(struct gpumem_vcpu *vcpu,
@@ -230,8 +246,8 @@ static bool gpumem_fault_is_stale(struct gpumem_vcpu *vcpu,
 /*
  * Supply the page that a vCPU waits for.
  *
- * Return: 0 the vCPU runs or will; -EAGAIN it has to try again; -ENOMEM or
- * -EBUSY likewise, for a reason of the guest's; -ESTALE the binding was taken
+ * Return: 0 the vCPU runs or will; -EAGAIN it has to try again; -ENOMEM,
+ * -ENOSPC or -EBUSY likewise, if not for ever; -ESTALE the binding was taken
  * out; else there is nothing to supply
  */
 static int gpumem_fault_supply(struct gpumem_vcpu *vcpu,
@@ -268,8 +284,9 @@ static int gpumem_fault_try(struct gpumem_vcpu *vcpu,
 	ret = gpumem_fault_supply(vcpu, binding, fault);
 	switch (ret) {
 	case -ENOMEM:
+	case -ENOSPC:
 	case -EBUSY:
-		if (vcpu->repeats < GPUMEM_FAULT_REPEATS)
+		if (!gpumem_fault_stuck(vcpu))
 			break;
 		fallthrough;
 	case -ENODATA:
@@ -292,6 +309,7 @@ static void gpumem_vcpu_count(struct gpumem_vcpu *vcpu,
 	vcpu->window = fault->window;
 	vcpu->index = fault->index;
 	vcpu->repeats = 0;
+	vcpu->stuck = 0;
 }
 
 static void gpumem_vcpu_serve(struct gpumem_vcpu *vcpu,
@@ -313,12 +331,13 @@ static void gpumem_vcpu_serve(struct gpumem_vcpu *vcpu,
 	ret = gpumem_fault_try(vcpu, window, fault);
 	if (ret) {
 		/* Not in a hurry where it has not helped so far. */
-		if (vcpu->repeats > 1 || ret == -ENOMEM)
+		if (vcpu->repeats > 1 || vcpu->stuck)
 			msleep(GPUMEM_FAULT_PAUSE_MS);
 		vcpu->repeats++;
 		gpumem_answer(ctx, fault, GPUMEM_HV_RETRY);
 	} else {
 		vcpu->repeats = 0;
+		vcpu->stuck = 0;
 	}
 
 	ns = ktime_get_ns() - start;
@@ -397,41 +416,75 @@ static int gpumem_populate_error(struct gpumem_ctx *ctx, int err)
 	case -EACCES:
 	case -ETXTBSY:
 		return -ENODATA;
-	default:
+	case -ENOENT:
+	case -ESRCH:
 		return gpumem_ctx_error(ctx, err);
+	default:
+		return err;
 	}
 }
 
-/* One step: pages from @index on, at most @nr, as many as one slice holds. */
+/* One step: pages from @index on, at most @nr; @done: OUT, how many. */
 static int gpumem_populate_step(struct gpumem_window *window,
-				struct gpumem_slice *slice, u64 index, u64 nr,
-				bool write, u64 *done)
+				struct gpumem_slice *slice, u64 index,
+				unsigned int nr, bool write,
+				unsigned int *done)
 {
 	struct gpumem_binding *binding;
-	unsigned long slot;
 	int ret;
 
+	/* What is there may have been mapped after the guest saw zeroes. */
 	mutex_lock(&window->lock);
-	gpumem_zero_drop(window, index, min_t(u64, nr, GPUMEM_SLICE_PAGES));
+	gpumem_zero_drop(window, index, nr);
 	mutex_unlock(&window->lock);
 
 	binding = gpumem_binding_get(window, index);
 	if (!binding)
 		return -ENOENT;
 
-	ret = -EPERM;
-	if (binding->mm != current->mm)
-		goto put;
-
-	slot = index - binding->node.start;
-	ret = gpumem_supply(binding, slice, slot,
-			    min_t(u64, nr, GPUMEM_SLICE_PAGES), write);
-	ret = gpumem_populate_error(window->ctx, ret);
-	if (!ret)
-		*done += slice->nr_want;
-put:
+	ret = -EACCES;
+	if (binding->mm == current->mm) {
+		ret = gpumem_supply(binding, slice,
+				    index - binding->node.start, nr, write);
+		ret = gpumem_populate_error(window->ctx, ret);
+		*done = slice->nr_want;
+	}
 	gpumem_binding_put(binding);
 	return ret;
+}
+
+/*
+ * Slice by slice.  Where a slice fails, page by page, so that all pages in
+ * front of the one that is to blame are there, and the caller is told which
+ * one that is.
+ */
+static int gpumem_populate_range(struct gpumem_window *window,
+				 struct gpumem_slice *slice, u64 index, u64 nr,
+				 bool write, u64 *sum)
+{
+	unsigned int chunk = GPUMEM_SLICE_PAGES, done;
+	int ret;
+
+	while (*sum < nr) {
+		if (signal_pending(current))
+			return -EINTR;
+		ret = gpumem_populate_step(window, slice, index + *sum,
+					   min_t(u64, nr - *sum, chunk), write,
+					   &done);
+		if (!ret) {
+			*sum += done;
+			if (!((index + *sum) % GPUMEM_SLICE_PAGES))
+				chunk = GPUMEM_SLICE_PAGES;
+		} else if (ret == -EACCES) {
+			return -EPERM;
+		} else if (chunk == 1 || ret == -ENOENT || ret == -ESRCH) {
+			return ret;
+		} else {
+			chunk = 1;
+		}
+		cond_resched();
+	}
+	return 0;
 }
 
 /**
@@ -443,11 +496,11 @@ put:
  */
 int gpumem_populate(struct gpumem_file *file, void *arg)
 {
+	struct gpumem_slice *slice __free(kvfree) = NULL;
 	struct xen_gpumem_populate *cmd = arg;
 	bool write = cmd->flags & XEN_GPUMEM_POPULATE_WRITE;
-	struct gpumem_slice *slice __free(kvfree) = NULL;
 	struct gpumem_window *window;
-	u64 index, nr, done = 0;
+	u64 index, nr, sum = 0;
 	int ret;
 
 	cmd->out_done = 0;
@@ -467,16 +520,10 @@ int gpumem_populate(struct gpumem_file *file, void *arg)
 
 	ret = gpumem_window_range(window, cmd->offset, cmd->length, &index,
 				  &nr);
-	while (!ret && done < nr) {
-		if (signal_pending(current)) {
-			ret = -EINTR;
-			break;
-		}
-		ret = gpumem_populate_step(window, slice, index + done,
-					   nr - done, write, &done);
-		cond_resched();
-	}
-	cmd->out_done = done << PAGE_SHIFT;
+	if (!ret)
+		ret = gpumem_populate_range(window, slice, index, nr, write,
+					    &sum);
+	cmd->out_done = sum << PAGE_SHIFT;
 	gpumem_window_put(window);
 	return ret;
 }

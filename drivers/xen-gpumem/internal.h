@@ -113,7 +113,8 @@ struct gpumem_slice {
  * @slice: of @work alone; allocated with the first fault
  * @window: of @work alone: where it faulted last,
  * @index: likewise,
- * @repeats: and how often in a row without getting on
+ * @repeats: how often in a row without getting on,
+ * @stuck: and how often of those because something was in the way
  */
 struct gpumem_vcpu {
 	struct gpumem_ctx *ctx;
@@ -125,6 +126,7 @@ struct gpumem_vcpu {
 	u32 window;
 	u64 index;
 	unsigned int repeats;
+	unsigned int stuck;
 };
 
 /**

@@ -244,7 +244,8 @@ int gpumem_window_add(struct gpumem_file *file, void *arg)
 	ret = gpumem_hv->create(&ctx->dom, window->gfn, window->nr, orphan,
 				&window->id);
 	if (ret) {
-		ret = gpumem_ctx_error(ctx, ret);
+		/* Busy dying. */
+		ret = gpumem_ctx_error(ctx, ret == -EBUSY ? -ESRCH : ret);
 		goto err_put;
 	}
 	/* A fault that comes before this finds no window, and is repeated. */
