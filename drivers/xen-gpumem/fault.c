@@ -37,7 +37,7 @@
 #include "trace.h"
 
 /* Turns that one fault takes before the guest has to ask again. */
-#define GPUMEM_FAULT_TURNS	16
+#define GPUMEM_FAULT_TURNS	4
 
 /* Faults in a row on one page that may meet an obstacle which is no policy's. */
 #define GPUMEM_FAULT_STUCK	32

@@ -272,12 +272,18 @@ static int gpumem_call_fetch(void *cmd, u32 size, u32 min_size,
 			     void __user *arg)
 {
 	u32 user_size;
+	int ret;
 
 	if (get_user(user_size, (u32 __user *)arg))
 		return -EFAULT;
 	if (user_size < min_size)
 		return -EINVAL;
-	return copy_struct_from_user(cmd, size, arg, user_size);
+	if (user_size > PAGE_SIZE)
+		return -E2BIG;
+	ret = copy_struct_from_user(cmd, size, arg, user_size);
+	/* What was checked counts, even if it was changed in between. */
+	*(u32 *)cmd = user_size;
+	return ret;
 }
 
 static long gpumem_call(struct gpumem_file *file,
@@ -306,9 +312,10 @@ static const struct gpumem_call *gpumem_call_find(unsigned int cmd)
 {
 	unsigned int nr = _IOC_NR(cmd);
 
-	if (nr >= ARRAY_SIZE(gpumem_calls) || gpumem_calls[nr].cmd != cmd)
+	if (nr >= ARRAY_SIZE(gpumem_calls))
 		return NULL;
-	return &gpumem_calls[array_index_nospec(nr, ARRAY_SIZE(gpumem_calls))];
+	nr = array_index_nospec(nr, ARRAY_SIZE(gpumem_calls));
+	return gpumem_calls[nr].cmd == cmd ? &gpumem_calls[nr] : NULL;
 }
 
 static long gpumem_file_ioctl(struct file *filp, unsigned int cmd,
