@@ -37,6 +37,7 @@
  * want of memory.
  */
 
+#include <xen/event.h>
 #include <xen/guest_access.h>
 #include <xen/hypercall.h>
 #include <xen/lend-internal.h>

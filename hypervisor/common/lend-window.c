@@ -14,9 +14,9 @@
  * next to nothing when they come back.
  */
 
+#include <xen/event.h>
 #include <xen/hypercall.h>
 #include <xen/lend-internal.h>
-#include <xen/sections.h>
 #include <xen/xvmalloc.h>
 
 /* The first range that ends at or after gfn. */
@@ -274,10 +274,9 @@ static int lend_window_add(struct domain *d, struct lend_window *w)
         slot++;
 
     /* Never zero, and repeats only after 2^26 windows. */
-    ld->next_seq++;
-    if ( !(ld->next_seq * LEND_MAX_WINDOWS) )
-        ld->next_seq = 1;
-    w->id = ld->next_seq * LEND_MAX_WINDOWS + slot;
+    do {
+        w->id = ++ld->next_seq * LEND_MAX_WINDOWS + slot;
+    } while ( w->id < LEND_MAX_WINDOWS );
 
     ld->windows[slot] = w;
     ld->nr_windows++;

@@ -28,6 +28,7 @@
 #include <xen/iocap.h>
 #include <xen/lend-internal.h>
 
+#include <asm/altp2m.h>
 #include <asm/flushtlb.h>
 #include <asm/hap.h>
 #include <asm/hvm/hvm.h>
