@@ -93,7 +93,7 @@ static int gpumem_xen_query(int domid, struct gpumem_hv_info *info)
 	int ret;
 
 	/* A guest's number, not one of the special ones that Xen knows. */
-	if (domid >= DOMID_FIRST_RESERVED)
+	if (domid >= (int)DOMID_FIRST_RESERVED)
 		return -ESRCH;
 	ret = gpumem_xen_op(&op);
 	if (ret)
