@@ -523,15 +523,24 @@ static void check_only_dom0(void)
 	verdict("L13-epilogue-only-dom0-left", "L13", since, why);
 }
 
+/*
+ * Xen's allocators keep a few pages that the first guests made them take: ten
+ * guests on an unpatched Xen cost 8 to 10 pages, more guests cost no more.
+ */
+#define FREE_PAGES_SLACK	16
+
 static void check_free_memory(long before)
 {
 	double since = now(), end = since + 20;
 	char why[128] = "";
 	long after;
 
-	while ((after = xen_free_pages()) != before && now() < end)
+	while ((after = xen_free_pages()) < before - FREE_PAGES_SLACK &&
+	       now() < end)
 		usleep(200000);
-	if (after != before)
+	emitf("XG-INFO free pages in Xen: %ld before the first guest, %ld now",
+	      before, after);
+	if (labs(after - before) > FREE_PAGES_SLACK)
 		snprintf(why, sizeof(why),
 			 "free pages: %ld before the first guest, %ld now",
 			 before, after);

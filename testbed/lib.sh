@@ -35,7 +35,7 @@ logged()
 	say "$what (log: ${log#"$top"/})"
 	# Not "if ! ...": the shell would ignore "set -e" inside of it.
 	set +e
-	(set -e; "$@") >"$log" 2>&1
+	(set -e; "$@") >"$log" 2>&1 9>&-
 	rc=$?
 	set -e
 	if [ "$rc" -ne 0 ]; then
@@ -53,8 +53,7 @@ kernel_release()
 	printf '%s\n' "${1##*/vmlinuz-}"
 }
 
-# A file's content only changes on disk when it changes: keeps make quiet.
-replace()
-{
-	if cmp -s "$1" "$2"; then rm -f "$1"; else mv -f "$1" "$2"; fi
-}
+# Two people may call the same step at once: the second waits for the first.
+# Held until this shell ends, by it alone (what it starts does not inherit it).
+exec 9>"$build/logs/.lock-$step"
+flock 9

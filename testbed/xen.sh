@@ -10,9 +10,10 @@
 #   off       our patches applied, MEM_LEND=n: must build and boot
 #   pristine  without our patches, to compare with
 #
-# Checking that free pages are clean (SCRUB_DEBUG) costs seconds of every boot and
-# says nothing about us.  The first three share one source tree, build/xen/src, which testbed/xen-tree
+# The first three share one source tree, build/xen/src, which testbed/xen-tree
 # keeps up to date file by file, so that a change in one file costs seconds.
+# Checking that free pages are clean (SCRUB_DEBUG) costs seconds of every boot
+# and says nothing about us: off.
 . "$(dirname "$0")/lib.sh"
 
 pristine=${XG_XEN_SRC:-$build/src/xen}
@@ -138,12 +139,13 @@ xen_make()
 inputs()
 {
 	{
-		cat "$pristine/.xen-gpumem-source" "$0" "$top/testbed/xen-tree"
+		cksum "$pristine/xen/Makefile" "$0" "$top/testbed/xen-tree"
 		echo "$1"
-		[ "$1" = pristine ] || [ ! -d "$top/hypervisor" ] ||
+		if [ "$1" != pristine ]; then
 			find "$top/hypervisor" -type f | LC_ALL=C sort |
-			xargs cksum
-	} 2>/dev/null | cksum
+				xargs cksum
+		fi
+	} | cksum
 }
 
 build_variant()
