@@ -119,6 +119,26 @@ def xen_image(which):
     raise Bad(f"no hypervisor build {which} (make xen)")
 
 
+def claim_machine():
+    """Wait for one of the machines that this host can bear at a time.
+
+    More of them than that make each other so slow that limits are hit which
+    say nothing.  Return: a file whose lock lives as long as the claim.
+    """
+    count = int(os.environ.get("XG_MACHINES", max(2, os.cpu_count() // 2)))
+    folder = os.environ.get("XG_LOCKS", os.path.join(BUILD, "run"))
+    os.makedirs(folder, exist_ok=True)
+    while True:
+        for n in range(count):
+            lock = open(os.path.join(folder, f".machine-{n}"), "w")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return lock
+            except BlockingIOError:
+                lock.close()
+        time.sleep(0.5)
+
+
 def inside(path):
     """The same file as seen from inside the tool root."""
     rel = os.path.relpath(path, TOP)
@@ -309,6 +329,7 @@ class Run:
         programs = len(self.scenario["run"])
         limit = programs * int(self.opts.timeout or self.scenario["timeout"])
         limit += 120
+        machine = claim_machine()
         start = time.monotonic()
         with open(self.path("qemu.log"), "w", encoding="utf-8") as log:
             # Everything up to QEMU replaces itself: this pid is QEMU's.
@@ -332,6 +353,7 @@ class Run:
             if qemu.poll() is None:
                 qemu.send_signal(signal.SIGKILL)
                 qemu.wait()
+        machine.close()
         self.read_lines(start)
         if hung:
             self.reader.problem = f"hung: killed after {limit} s"

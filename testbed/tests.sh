@@ -5,4 +5,11 @@
 # compiler.  The unit tests are built when they are run.
 . "$(dirname "$0")/lib.sh"
 
-logged tests "test programs" "$top/testbed/in-root" make -C tests -j"$jobs"
+build_tests()
+{
+	for dir in tests tests/mock; do
+		"$top/testbed/in-root" make -C $dir -j"$jobs"
+	done
+}
+
+logged tests "test programs" build_tests

@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 
 #define READY		"XG-GUEST ready"
-#define START_LIMIT	120
+#define START_LIMIT	300
 
 static const char kernel[] = "/guest/vmlinuz";
 
