@@ -15,11 +15,10 @@
  * notifier, and is used only under the binding's lock while that number still
  * holds.
  *
- * A whole turn happens under one sequence number: it is read first, then the
- * vma is judged (may it be lent, what is its cache attribute), then the pages
- * are looked up; and they count only if HMM, too, saw that same number.  A vma
- * cannot be exchanged for another in between without an invalidation, which
- * changes the number.
+ * A turn reads the sequence number, takes mmap_lock, judges the vma (may it be
+ * lent, what is its cache attribute) and looks its pages up.  If the wanted
+ * ones are there, that is the result; if not they are faulted in, and another
+ * turn looks again.
  *
  * Locks: mmap_lock, taken and dropped inside; the caller has mm_users.  None
  * of the driver's locks may be held: a fault can take as long as it likes, and
@@ -36,7 +35,10 @@
 
 #include "internal.h"
 
-/* Turns in one call: each needs another event in the process's addresses. */
+/*
+ * Turns in one call: one that faults, one that finds; each other one needs an
+ * event in the process's addresses.
+ */
 #define GPUMEM_RESOLVE_TURNS	8
 
 /* What HMM may spend on a range that is invalidated all the time. */
@@ -119,36 +121,43 @@ static int gpumem_fault_error(int err)
 	}
 }
 
-static int gpumem_resolve_hmm(struct gpumem_binding *binding,
-			      struct gpumem_slice *slice, bool nc)
+/* Is page @i what is asked for? */
+static bool gpumem_slice_suits(const struct gpumem_slice *slice,
+			       unsigned int i)
 {
-	unsigned long wanted = HMM_PFN_REQ_FAULT;
+	return (slice->prot[i] & GPUMEM_PROT_VALID) &&
+	       (!slice->write || (slice->prot[i] & GPUMEM_PROT_WRITE));
+}
+
+static bool gpumem_slice_complete(const struct gpumem_slice *slice)
+{
+	unsigned int i;
+
+	for (i = slice->want; i < slice->want + slice->nr_want; i++)
+		if (!gpumem_slice_suits(slice, i))
+			return false;
+	return true;
+}
+
+/*
+ * What HMM finds without faulting anything in.  mmap_lock is held, so this is
+ * about the very vma that was judged.
+ */
+static int gpumem_snapshot_hmm(struct gpumem_binding *binding,
+			       struct gpumem_slice *slice, bool nc)
+{
 	struct hmm_range range = {
 		.notifier = &binding->notifier,
+		.notifier_seq = slice->seq,
 		.start = gpumem_slice_address(binding, slice, 0),
 		.end = gpumem_slice_address(binding, slice, slice->nr),
 		.hmm_pfns = slice->pfn,
-		.pfn_flags_mask = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE,
 	};
 	unsigned int i;
 	int ret;
 
-	if (slice->write)
-		wanted |= HMM_PFN_REQ_WRITE;
-	/* Neighbours are taken as they are and never faulted in. */
-	for (i = 0; i < slice->nr; i++)
-		slice->pfn[i] = gpumem_slice_wanted(slice, i) ? wanted : 0;
-
-	ret = hmm_range_fault_unlocked_timeout(&range,
-					msecs_to_jiffies(GPUMEM_RESOLVE_MS));
-	/*
-	 * Also for errors: an error about a vma that is gone by now says
-	 * nothing.  After a fault that had to wait this happens as a rule, and
-	 * the next turn finds everything in place.
-	 */
-	if (range.notifier_seq != slice->seq ||
-	    mmu_interval_check_retry(&binding->notifier, slice->seq))
-		return ret == -EINTR ? ret : -EAGAIN;
+	memset(slice->pfn, 0, slice->nr * sizeof(slice->pfn[0]));
+	ret = hmm_range_fault(&range);
 	if (ret)
 		return gpumem_fault_error(ret);
 
@@ -166,6 +175,39 @@ static int gpumem_resolve_hmm(struct gpumem_binding *binding,
 			slice->prot[i] |= GPUMEM_PROT_NC;
 	}
 	return 0;
+}
+
+/*
+ * Have the wanted pages faulted in, by HMM and without mmap_lock.
+ *
+ * Not together with their neighbours, as wishes that differ from page to page
+ * do not last: HMM starts over when a fault had to drop mmap_lock, and then
+ * takes for wishes what it wrote there itself.
+ *
+ * Return: -EAGAIN for another look, or an error
+ */
+static int gpumem_fault_hmm(struct gpumem_binding *binding,
+			    struct gpumem_slice *slice)
+{
+	struct hmm_range range = {
+		.notifier = &binding->notifier,
+		.start = gpumem_slice_address(binding, slice, slice->want),
+		.end = gpumem_slice_address(binding, slice,
+					    slice->want + slice->nr_want),
+		.hmm_pfns = slice->pfn,
+		.default_flags = HMM_PFN_REQ_FAULT,
+	};
+	int ret;
+
+	if (slice->write)
+		range.default_flags |= HMM_PFN_REQ_WRITE;
+	ret = hmm_range_fault_unlocked_timeout(&range,
+				msecs_to_jiffies(GPUMEM_RESOLVE_MS));
+	/* An error about what is there no more says nothing. */
+	if (!ret || (ret != -EINTR && mmu_interval_check_retry(
+					&binding->notifier, slice->seq)))
+		return -EAGAIN;
+	return gpumem_fault_error(ret);
 }
 
 /*
@@ -204,14 +246,6 @@ static unsigned int gpumem_walk_leaf(struct gpumem_binding *binding,
 	}
 	follow_pfnmap_end(&args);
 	return n;
-}
-
-/* Is page @i what is asked for? */
-static bool gpumem_slice_suits(const struct gpumem_slice *slice,
-			       unsigned int i)
-{
-	return (slice->prot[i] & GPUMEM_PROT_VALID) &&
-	       (!slice->write || (slice->prot[i] & GPUMEM_PROT_WRITE));
 }
 
 /*
@@ -310,8 +344,11 @@ static int gpumem_resolve_once(struct gpumem_binding *binding,
 
 	/* HMM tells nothing of it, but normal pages can be mapped so, too. */
 	nc = gpumem_prot_is_nc(vma->vm_page_prot, false);
-	mmap_read_unlock(mm);
-	return gpumem_resolve_hmm(binding, slice, nc);
+	ret = gpumem_snapshot_hmm(binding, slice, nc);
+	if (!ret && !gpumem_slice_complete(slice)) {
+		mmap_read_unlock(mm);
+		return gpumem_fault_hmm(binding, slice);
+	}
 
 unlock:
 	mmap_read_unlock(mm);
