@@ -81,7 +81,10 @@ static void lend_anon_zero_page(void)
 	uint32_t window = lend(map, LENGTH, 0);
 	struct xen_gpumem_window_query q;
 
+	/* Or khugepaged may take the page away before we look. */
+	CHECK(!madvise((void *)map, LENGTH, MADV_NOHUGEPAGE));
 	CHECK_EQ(guest_read(XGT_WINDOW), 0);
+	gm_show(xgt_dom, window);
 	OK(gm_query(xgt_dom, window, 0, PAGE, &q));
 	CHECK_EQ(q.out_pages, 1);
 	CHECK_EQ(q.out_writable, 0);

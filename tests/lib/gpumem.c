@@ -201,3 +201,21 @@ uint64_t gm_pages(int fd, uint32_t window, uint64_t offset, uint64_t length)
 	OK(gm_query(fd, window, offset, length, &q));
 	return q.out_pages;
 }
+
+/**
+ * gm_show - all counts of a window, for the log
+ * @fd: domain fd
+ * @window: id
+ */
+void gm_show(int fd, uint32_t window)
+{
+	struct xen_gpumem_window_query q;
+
+	OK(gm_query(fd, window, 0, 0, &q));
+	xgt_info("window %u: %llu pages, %llu writable, %llu io, %llu uncached, %llu bound; %llu faults, %llu failed, %llu retries; mapped %llu, %llu revokes of %llu, %llu downgraded; longest revoke %llu us, fault %llu us",
+		 window, q.out_pages, q.out_writable, q.out_io,
+		 q.out_noncacheable, q.out_bound, q.out_faults, q.out_failed,
+		 q.out_retries, q.out_mapped, q.out_revokes, q.out_revoked,
+		 q.out_downgraded, q.out_revoke_ns_max / 1000,
+		 q.out_fault_ns_max / 1000);
+}

@@ -44,6 +44,27 @@ bool guest_start(struct xgt_guest *g, const char *name, unsigned int vcpus,
 }
 
 /**
+ * guest_find - take over a guest that another program left
+ * @g: filled in
+ * @name: its name
+ * @vcpus: how many it has
+ *
+ * Return: whether there is one.
+ */
+bool guest_find(struct xgt_guest *g, const char *name, unsigned int vcpus)
+{
+	char *argv[] = { "xg-guest", "domid", g->name, NULL };
+	char out[64];
+
+	snprintf(g->name, sizeof(g->name), "%s", name);
+	g->vcpus = vcpus;
+	g->domid = -1;
+	if (!xgt_spawn(argv, out, sizeof(out)))
+		g->domid = atoi(out);
+	return g->domid > 0;
+}
+
+/**
  * guest_destroy - destroy a guest, if it is there
  * @g: the guest
  */

@@ -19,6 +19,8 @@
 #include "xgt.h"
 
 #define DEFAULT_LIMIT	120
+#define GUEST		"xgt"
+#define VCPUS		2
 
 enum outcome { PASSED, FAILED, SKIPPED };
 
@@ -315,7 +317,7 @@ static bool prepare(const struct xgt_test *t)
 {
 	if ((t->flags & (XGT_GUEST | XGT_BARE)) && !guest_good) {
 		guest_destroy(&xgt_guest);
-		guest_good = guest_start(&xgt_guest, "xgt", 2, NULL);
+		guest_good = guest_start(&xgt_guest, GUEST, VCPUS, NULL);
 		if (!guest_good) {
 			shared->outcome = FAILED;
 			strcpy(shared->reason, "the guest did not start");
@@ -360,7 +362,7 @@ static void run_test(const struct xgt_test *t)
 		guest_good = false;
 }
 
-static const char *wanted(int argc, char **argv)
+static const char *wanted(void)
 {
 	static char line[4096], only[128];
 	const char *env = getenv("XG_ONLY");
@@ -368,8 +370,6 @@ static const char *wanted(int argc, char **argv)
 	char *p;
 	int fd;
 
-	if (argc > 1)
-		return argv[1];
 	if (env)
 		return env;
 	fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
@@ -386,7 +386,7 @@ static const char *wanted(int argc, char **argv)
 /**
  * xgt_main - run the tests of a program
  * @argc: of main()
- * @argv: of main(); the first argument names the only test to run
+ * @argv: of main(); "-k": leave a good guest to the program that runs next
  * @tests: the table
  * @nr: its length
  *
@@ -394,16 +394,19 @@ static const char *wanted(int argc, char **argv)
  */
 int xgt_main(int argc, char **argv, const struct xgt_test *tests, size_t nr)
 {
-	const char *only = wanted(argc, argv);
+	bool keep = argc > 1 && !strcmp(argv[1], "-k");
+	const char *only = wanted();
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		return 1;
+	guest_good = guest_find(&xgt_guest, GUEST, VCPUS);
 	for (size_t i = 0; i < nr; i++)
 		if (!only || !strcmp(only, tests[i].name))
 			run_test(&tests[i]);
-	guest_destroy(&xgt_guest);
+	if (!keep || !guest_good)
+		guest_destroy(&xgt_guest);
 	return 0;
 }

@@ -136,6 +136,8 @@ int gm_query(int fd, uint32_t window, uint64_t offset, uint64_t length,
 /* Pages that the guest has in a range now. */
 uint64_t gm_pages(int fd, uint32_t window, uint64_t offset, uint64_t length);
 
+void gm_show(int fd, uint32_t window);
+
 /* --- guest.c: the guest and its command server ------------------------------ */
 
 /* Where tests put their windows; the mailbox is below. */
@@ -151,6 +153,7 @@ extern struct xgt_guest xgt_guest;	/* the harness's; forked tests see it */
 
 bool guest_start(struct xgt_guest *g, const char *name, unsigned int vcpus,
 		 const char *extra_config);
+bool guest_find(struct xgt_guest *g, const char *name, unsigned int vcpus);
 void guest_destroy(struct xgt_guest *g);
 bool guest_alive(const struct xgt_guest *g);
 /* Wait until it is gone. */
