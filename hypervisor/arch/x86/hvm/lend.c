@@ -7,8 +7,12 @@
  * instruction, look the frame up in the p2m and find that it is lent.
  */
 
+#include <xen/domain_page.h>
 #include <xen/lend-internal.h>
+#include <xen/vmap.h>
 
+#include <asm/flushtlb.h>
+#include <asm/hvm/emulate.h>
 #include <asm/hvm/hvm.h>
 #include <asm/hvm/lend.h>
 #include <asm/p2m.h>
@@ -91,6 +95,226 @@ void lend_nested_page_fault(unsigned long gfn, p2m_type_t t,
         access |= XEN_LEND_ACCESS_WALK;
 
     lend_fault_now(gfn, access);
+}
+
+/*
+ * Device memory is not in Xen's own page tables, and must not be cached there.
+ * Each access has the width that the instruction asked for, if it can.
+ */
+static bool lend_copy_mmio(mfn_t mfn, unsigned int offset, void *buf,
+                           unsigned int count, bool to_guest)
+{
+    char __iomem *map = ioremap(mfn_to_maddr(mfn), PAGE_SIZE);
+    char __iomem *p = map + offset;
+    unsigned int i;
+
+    if ( !map )
+        return false;
+
+#define COPY(type)                                  \
+    do {                                            \
+        if ( to_guest )                             \
+            *(volatile type *)p = *(type *)buf;     \
+        else                                        \
+            *(type *)buf = *(volatile type *)p;     \
+    } while ( false )
+
+    switch ( buf ? count : 0 )
+    {
+    case 1: COPY(uint8_t);  break;
+    case 2: COPY(uint16_t); break;
+    case 4: COPY(uint32_t); break;
+    case 8: COPY(uint64_t); break;
+
+    default:
+        for ( i = 0; i < count; ++i )
+            if ( !to_guest )
+                ((char *)buf)[i] = ((volatile char *)p)[i];
+            else
+                ((volatile char *)p)[i] = buf ? ((char *)buf)[i] : 0;
+        break;
+    }
+
+#undef COPY
+
+    iounmap(map);
+
+    return true;
+}
+
+/* Copy to or from RAM.  If it is not to be cached, leave nothing in the cache. */
+static void lend_copy_ram(mfn_t mfn, bool cached, unsigned int offset,
+                          void *buf, unsigned int count, bool to_guest)
+{
+    void *map = map_domain_page(mfn);
+    void *p = map + offset;
+
+    if ( !cached )
+        cache_flush(p, count);
+
+    if ( !to_guest )
+        memcpy(buf, p, count);
+    else if ( buf )
+        memcpy(p, buf, count);
+    else
+        memset(p, 0, count);
+
+    if ( !cached )
+        cache_flush(p, count);
+
+    unmap_domain_page(map);
+}
+
+/* With the lend lock held: do the copy, or have the lender asked. */
+static enum hvm_translation_result lend_copy_locked(
+    unsigned long gfn, unsigned int offset, void *buf, unsigned int count,
+    bool to_guest, bool fetch, bool may_block)
+{
+    struct domain *currd = current->domain;
+    mfn_t mfn;
+    p2m_type_t t = arch_lend_get_entry(currd, gfn, &mfn);
+    bool cached = t == p2m_lent_rw || t == p2m_lent_ro;
+    bool writable = t == p2m_lent_rw || t == p2m_lent_nc_rw;
+    unsigned int access;
+
+    if ( p2m_is_lent(t) && fetch && !cached )
+    {
+        lend_inject();
+        return HVMTRANS_need_retry;
+    }
+
+    if ( p2m_is_lent(t) && (writable || !to_guest) )
+    {
+        if ( arch_lend_is_ram(mfn) )
+            lend_copy_ram(mfn, cached, offset, buf, count, to_guest);
+        else if ( !lend_copy_mmio(mfn, offset, buf, count, to_guest) )
+            return HVMTRANS_unhandleable;
+
+        return HVMTRANS_okay;
+    }
+
+    /* Not what it was a moment ago: look again. */
+    if ( !p2m_is_lent(t) &&
+         ((t != p2m_mmio_dm && t != p2m_invalid) ||
+          !lend_gfn_is_hole(currd, gfn)) )
+        return may_block ? HVMTRANS_need_retry : HVMTRANS_bad_gfn_to_mfn;
+
+    if ( !may_block )
+        return HVMTRANS_bad_gfn_to_mfn;
+
+    if ( to_guest )
+        access = XEN_LEND_ACCESS_WRITE;
+    else if ( fetch )
+        access = XEN_LEND_ACCESS_EXEC;
+    else
+        access = XEN_LEND_ACCESS_READ;
+
+    lend_fault_now(gfn, access | XEN_LEND_ACCESS_EMUL);
+
+    return HVMTRANS_gfn_paged_out;
+}
+
+/*
+ * __hvm_copy() came upon a lent frame, or a hole.
+ *
+ * An emulated instruction must see what it would see if it were executed: the
+ * copy is made while the p2m is locked, so that a revocation is not complete
+ * before it, and no reference gets out.  Where nothing is there the
+ * instruction is executed again once the lender has been asked.
+ *
+ * Everybody else, hypercalls above all, gets nothing, as they do not execute
+ * again from scratch.  So does whoever has only a physical address: the
+ * emulator tries that to be quick, and falls back to something that works.
+ *
+ * Fetching instructions is for an emulator of some sort in any case.  But what
+ * is fetched in advance, which is known from pfinfo being NULL, may never be
+ * needed: nobody is asked for it.
+ */
+enum hvm_translation_result lend_copy(
+    const struct vcpu *v, gfn_t gfn, unsigned int offset, void *buf,
+    unsigned int count, bool to_guest, bool linear, uint32_t pfec,
+    const pagefault_info_t *pfinfo)
+{
+    bool fetch = pfec & PFEC_insn_fetch;
+    paddr_t gpa = gfn_to_gaddr(gfn) | offset;
+    enum hvm_translation_result rc;
+
+    if ( v != current || !linear || (!fetch && !hvmemul_in_progress(v)) )
+        return HVMTRANS_bad_gfn_to_mfn;
+
+    if ( !to_guest && hvmemul_read_cache(v, gpa, buf, count) )
+        return HVMTRANS_okay;
+
+    arch_lend_lock(v->domain);
+    rc = lend_copy_locked(gfn_x(gfn), offset, buf, count, to_guest, fetch,
+                          pfinfo);
+    arch_lend_unlock(v->domain);
+
+    if ( rc == HVMTRANS_okay && !to_guest )
+        hvmemul_write_cache(v, gpa, buf, count);
+
+    return rc;
+}
+
+/*
+ * Guests may have page tables in lent memory.  The processor walks them by
+ * itself.  When Xen walks them, to emulate an instruction, the p2m stays locked
+ * from the first table to the last, so that no table is taken away while it is
+ * looked at, or changed, to set accessed and dirty bits.
+ */
+bool lend_walk_begin(const struct vcpu *v, uint32_t pfec)
+{
+    if ( likely(!v->domain->lend) || v != current ||
+         (!(pfec & PFEC_insn_fetch) && !hvmemul_in_progress(v)) )
+        return false;
+
+    arch_lend_lock(v->domain);
+
+    return true;
+}
+
+void lend_walk_end(const struct vcpu *v, bool locked)
+{
+    if ( locked )
+        arch_lend_unlock(v->domain);
+}
+
+/*
+ * The page of a table, with a reference, to be dropped before lend_walk_end().
+ * NULL otherwise: then either the lender has been asked, and *pfec says that
+ * the page is paged out, or there is nothing.
+ *
+ * As the walk may write to the table, it has to be writable.
+ */
+struct page_info *lend_walk_page(struct domain *d, gfn_t gfn, uint32_t *pfec)
+{
+    struct page_info *page;
+    p2m_type_t t;
+    mfn_t mfn;
+
+    *pfec = 0;
+
+    /* Not for those who cannot try again, see lend_walk_begin(). */
+    if ( d != current->domain || !arch_lend_locked(d) )
+        return NULL;
+
+    t = arch_lend_get_entry(d, gfn_x(gfn), &mfn);
+
+    if ( p2m_is_lent(t) && !arch_lend_is_ram(mfn) )
+        return NULL;
+
+    if ( t == p2m_lent_rw || t == p2m_lent_nc_rw )
+    {
+        page = mfn_to_page(mfn);
+        return page_get_owner_and_reference(page) ? page : NULL;
+    }
+
+    lend_fault_now(gfn_x(gfn), XEN_LEND_ACCESS_WALK | XEN_LEND_ACCESS_EMUL |
+                               (p2m_is_lent(t) ? XEN_LEND_ACCESS_WRITE
+                                               : XEN_LEND_ACCESS_READ));
+    *pfec = PFEC_page_paged;
+
+    return NULL;
 }
 
 /*

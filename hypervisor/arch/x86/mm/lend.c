@@ -32,6 +32,7 @@
 #include <asm/flushtlb.h>
 #include <asm/hap.h>
 #include <asm/hvm/hvm.h>
+#include <asm/hvm/lend.h>
 #include <asm/hvm/nestedhvm.h>
 #include <asm/p2m.h>
 #include <asm/paging.h>
@@ -305,12 +306,32 @@ static bool lend_type_writable(p2m_type_t t)
     return t == p2m_lent_rw || t == p2m_lent_nc_rw;
 }
 
+p2m_type_t arch_lend_get_entry(struct domain *d, unsigned long gfn,
+                               mfn_t *mfn)
+{
+    struct p2m_domain *p2m = p2m_get_hostp2m(d);
+    p2m_type_t t;
+    p2m_access_t a;
+
+    ASSERT(p2m_locked_by_me(p2m));
+
+    *mfn = p2m->get_entry(p2m, _gfn(gfn), &t, &a, 0, NULL, NULL);
+
+    return t;
+}
+
+/* Is a lent frame RAM?  Then its entry holds a reference, which pins this. */
+bool arch_lend_is_ram(mfn_t mfn)
+{
+    return mfn_valid(mfn) && page_get_owner(mfn_to_page(mfn)) != dom_io;
+}
+
 /* The references that an entry holds. */
 static lend_frame_t lend_entry_frame(mfn_t mfn, p2m_type_t t)
 {
     lend_frame_t frame = { mfn_x(mfn) };
 
-    if ( mfn_valid(mfn) && page_get_owner(mfn_to_page(mfn)) != dom_io )
+    if ( arch_lend_is_ram(mfn) )
     {
         frame.raw |= LEND_FRAME_REF;
         if ( lend_type_writable(t) )
@@ -327,11 +348,8 @@ int arch_lend_set_entry(struct domain *d, unsigned long gfn,
     struct p2m_domain *p2m = p2m_get_hostp2m(d);
     mfn_t mfn = _mfn(frame->raw & LEND_FRAME_MFN), omfn;
     lend_frame_t old = LEND_FRAME_NONE;
-    p2m_type_t ot;
-    p2m_access_t a;
+    p2m_type_t ot = arch_lend_get_entry(d, gfn, &omfn);
     int rc;
-
-    omfn = p2m->get_entry(p2m, _gfn(gfn), &ot, &a, 0, NULL, NULL);
 
     if ( p2m_is_lent(ot) )
     {
@@ -369,9 +387,8 @@ bool arch_lend_clear_entry(struct domain *d, unsigned long gfn,
                            bool downgrade, lend_frame_t *frame)
 {
     struct p2m_domain *p2m = p2m_get_hostp2m(d);
-    p2m_type_t t;
-    p2m_access_t a;
-    mfn_t mfn = p2m->get_entry(p2m, _gfn(gfn), &t, &a, 0, NULL, NULL);
+    mfn_t mfn;
+    p2m_type_t t = arch_lend_get_entry(d, gfn, &mfn);
     int rc;
 
     if ( !p2m_is_lent(t) || (downgrade && !lend_type_writable(t)) )
