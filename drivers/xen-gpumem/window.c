@@ -26,6 +26,9 @@
 #include "internal.h"
 #include "trace.h"
 
+/* Pages that are counted with a binding's lock held. */
+#define GPUMEM_COUNT_PIECE	65536
+
 static void gpumem_window_free(struct kref *ref)
 {
 	struct gpumem_window *window =
@@ -403,22 +406,30 @@ static u64 gpumem_weight(const unsigned long *map, const unsigned long *mask,
 }
 
 /*
- * Count a binding's part in [@index, @index + @nr).  Without its lock, so as
- * not to hold up an invalidation: it is a snapshot of something that moves.
+ * Count a binding's part in [@index, @index + @nr).
+ *
+ * With its lock: a guest runs as soon as its page is mapped, before the bit is
+ * set, and whoever knows that from the guest must find the page counted.  In
+ * pieces, so as not to hold up an invalidation for long.
  */
 static void gpumem_window_count(struct xen_gpumem_window_query *cmd,
 				struct gpumem_binding *b, u64 index, u64 nr)
 {
-	u64 lo = max_t(u64, index, b->node.start);
-	u64 hi = min_t(u64, index + nr - 1, b->node.last) + 1;
+	u64 at = max_t(u64, index, b->node.start) - b->node.start;
+	u64 end = min_t(u64, index + nr - 1, b->node.last) + 1 - b->node.start;
+	u64 stop;
 
-	lo -= b->node.start;
-	hi -= b->node.start;
-	cmd->out_bound += hi - lo;
-	cmd->out_pages += gpumem_weight(b->lent, b->lent, lo, hi);
-	cmd->out_writable += gpumem_weight(b->lent, b->writable, lo, hi);
-	cmd->out_io += gpumem_weight(b->lent, b->io, lo, hi);
-	cmd->out_noncacheable += gpumem_weight(b->lent, b->nc, lo, hi);
+	cmd->out_bound += end - at;
+	for (; at < end; at = stop) {
+		guard(mutex)(&b->lock);
+		stop = min(end, at + GPUMEM_COUNT_PIECE);
+		cmd->out_pages += gpumem_weight(b->lent, b->lent, at, stop);
+		cmd->out_writable += gpumem_weight(b->lent, b->writable, at,
+						   stop);
+		cmd->out_io += gpumem_weight(b->lent, b->io, at, stop);
+		cmd->out_noncacheable += gpumem_weight(b->lent, b->nc, at,
+						       stop);
+	}
 }
 
 static void gpumem_window_stats(struct xen_gpumem_window_query *cmd,
