@@ -284,7 +284,11 @@ class Run:
         if o.icount:
             machine = ["-accel", "tcg,thread=single",
                        "-icount", "shift=0,sleep=off"]
+        virtio = "virtio-serial-pci"
         if self.dom0 == "pvh":
+            # Frame numbers of such a dom0 are not the machine's: its devices
+            # need the IOMMU, and virtio has to be told to go through it.
+            virtio += ",iommu_platform=on,disable-legacy=on"
             xen_args.append("dom0=pvh")
             machine += ["-machine", "q35,kernel-irqchip=off",
                         "-device", "amd-iommu"]
@@ -305,7 +309,7 @@ class Run:
                     "-append", " ".join(xen_args),
                     "-initrd", " ".join([kernel] + kernel_args) + ","
                     + initrd]
-        port = ["-device", "virtio-serial-pci"]
+        port = ["-device", virtio]
         for name in ("lines", "files"):
             port += ["-chardev", f"file,id={name},path="
                      + inside(self.path(f"{name}.log" if name == "lines"
