@@ -29,6 +29,7 @@
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -67,6 +68,20 @@ static void gpumem_slice_setup(const struct gpumem_binding *binding,
 }
 
 /*
+ * Is anyone left whose memory this is?  A worker that waits for a page of a
+ * process holds its memory beyond the process's end, and the page may come as
+ * nothing but zeroes because who would have filled it is gone.
+ */
+static bool gpumem_mm_is_alive(struct mm_struct *mm)
+{
+#ifdef CONFIG_MEMCG
+	return rcu_access_pointer(mm->owner);
+#else
+	return atomic_read(&mm->mm_users) > 1;
+#endif
+}
+
+/*
  * Resolve and commit, again and again until the memory holds still.  The
  * caller has mm_users of the binding's process.
  *
@@ -94,6 +109,8 @@ static int gpumem_supply_turns(struct gpumem_binding *binding,
 			ret = -EAGAIN;
 			continue;
 		}
+		if (!ret && !gpumem_mm_is_alive(binding->mm))
+			ret = -ENODATA;
 		if (!ret) {
 			ret = gpumem_binding_commit(binding, slice);
 			/* The guest's memory, not the host's. */
