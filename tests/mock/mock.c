@@ -281,6 +281,18 @@ void mock_poke(enum xgm_poke_what what, unsigned int vcpu)
 
 /* --- the guest ------------------------------------------------------------------ */
 
+/* A domain that is not there any more has no vCPU to speak of. */
+static int run_access(struct xgm_access *a)
+{
+	int ret = ctl(XGM_ACCESS, a);
+
+	if (ret == -ESRCH) {
+		a->out_result = XGM_DEAD;
+		ret = 0;
+	}
+	return ret;
+}
+
 /**
  * guest_access - access guest memory as a vCPU
  * @vcpu: which
@@ -296,7 +308,7 @@ struct xgm_access guest_access(unsigned int vcpu, uint64_t gpa,
 		.access = access, .value = value, .timeout_ms = HANG_MS,
 	};
 
-	OK(ctl(XGM_ACCESS, &a));
+	OK(run_access(&a));
 	return a;
 }
 
@@ -389,7 +401,7 @@ static void *run_thread(void *arg)
 {
 	struct mock_run *run = arg;
 
-	run->ret = ctl(XGM_ACCESS, &run->access);
+	run->ret = run_access(&run->access);
 	__atomic_store_n(&run->done, 1, __ATOMIC_RELEASE);
 	return NULL;
 }

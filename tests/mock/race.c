@@ -1,0 +1,626 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Races on the mock: held open by slow memory, or by a hypervisor that stops.
+ *
+ * Slow memory is userfaultfd's: whoever touches a page of it, a fault worker
+ * too, sleeps until the test supplies the page.  The hypervisor can be stopped
+ * at the beginning of any operation.  Between the two, nearly every point in
+ * the life of a fault can be looked at for as long as one likes.
+ */
+#include <sys/syscall.h>
+
+#include "mock.h"
+
+#define PAGES	8
+#define SIZE	(PAGES * PAGE)
+
+/* --- the retry protocol -------------------------------------------------------- */
+
+/*
+ * While a worker waits for a page, another page of the same batch goes.  What
+ * the worker has learned of it by then must not be used.
+ */
+static void invalidate_while_resolving(void)
+{
+	struct xen_gpumem_window_query q;
+	struct mock_run run;
+	struct uffd u;
+	uint32_t w;
+
+	mock_begin(1);
+	uffd_new(&u, SIZE);
+	for (int i = 0; i < PAGES; i++)
+		if (i != 4)
+			uffd_give(&u, i, 100 + i);
+	w = window_of(u.map, SIZE);
+	run_start(&run, 0, BASE + 4 * PAGE, READ, 0);
+	CHECK_EQ(uffd_wanted(&u), 4);
+	CHECK(!run_done(&run));
+	OK(madvise((char *)u.map + PAGE, PAGE, MADV_DONTNEED));
+	uffd_give(&u, 4, 104);
+	CHECK_EQ(run_join(&run, XGM_DONE), 104);
+	CHECK(!g_has(w, 1));
+	mock_check();
+	OK(gm_query(xgt_dom, w, 0, 0, &q));
+	CHECK(q.out_failed == 0);
+	/* It really is gone, and comes from where it should. */
+	run_start(&run, 0, BASE + PAGE, READ, 0);
+	CHECK_EQ(uffd_wanted(&u), 1);
+	uffd_give(&u, 1, 201);
+	CHECK_EQ(run_join(&run, XGM_DONE), 201);
+	mock_end();
+}
+
+static volatile uint64_t *victim;
+
+static void drop_victim(void *arg)
+{
+	(void)arg;
+	OK(madvise((void *)victim, SIZE, MADV_DONTNEED));
+}
+
+/*
+ * The hypervisor is in the middle of a map when the page is taken away: who
+ * takes it must wait, or the map would come after the revocation.
+ */
+static void invalidate_while_mapping(void)
+{
+	struct mock_call drop;
+	struct mock_run run;
+	uint32_t w;
+
+	mock_begin(1);
+	victim = map_anon(SIZE);
+	stamp(victim, SIZE, 5);
+	w = window_of(victim, SIZE);
+	mock_hold(XGM_OP_MAP);
+	run_start(&run, 0, BASE, WRITE, 0x77);
+	mock_wait_held(XGM_OP_MAP);
+	call_start(&drop, drop_victim, NULL);
+	xgt_sleep_ms(100);
+	CHECK(!call_done(&drop));
+	mock_release(XGM_OP_MAP);
+	call_join(&drop);
+	/* The write went to the page before or after: never to a freed one. */
+	run_join(&run, XGM_DONE);
+	mock_check();
+	CHECK(victim[0] == 0 || victim[0] == 0x77);
+	CHECK_EQ(g_read(BASE), victim[0]);
+	OK(gm_window_remove(xgt_dom, w));
+	mock_end();
+}
+
+/* Nobody gets the page before the hypervisor has taken it from the guest. */
+static void invalidate_waits_for_revoke(void)
+{
+	struct mock_call drop;
+
+	mock_begin(1);
+	victim = map_anon(SIZE);
+	stamp(victim, SIZE, 5);
+	window_of(victim, SIZE);
+	CHECK_EQ(g_read(BASE), 5);
+	mock_hold(XGM_OP_REVOKE);
+	call_start(&drop, drop_victim, NULL);
+	mock_wait_held(XGM_OP_REVOKE);
+	xgt_sleep_ms(100);
+	CHECK(!call_done(&drop));
+	/* Until then it is the old page that is reached. */
+	CHECK_EQ(guest_access(0, BASE, READ, 0).value, 5);
+	mock_release(XGM_OP_REVOKE);
+	call_join(&drop);
+	CHECK_EQ(g_read(BASE), 0);
+	mock_end();
+}
+
+/* The map stops after each frame, and each time something may come between. */
+static void map_stops_early(void)
+{
+	volatile uint64_t *p;
+	uint32_t w;
+
+	mock_begin(1);
+	p = map_anon(512 * PAGE);
+	stamp(p, 512 * PAGE, 1);
+	w = window_of(p, 512 * PAGE);
+	mock_map_stop(1);
+	OK(gm_populate(xgt_dom, w, 0, 512 * PAGE, 0, NULL));
+	CHECK_EQ(mock_stats().out_present, 512);
+	CHECK_EQ(gm_pages(xgt_dom, w, 0, 0), 512);
+	for (int i = 0; i < 512; i++)
+		CHECK_EQ(g_read(BASE + i * PAGE), 1 + i);
+	mock_map_stop(7);
+	OK(madvise((void *)p, 512 * PAGE, MADV_DONTNEED));
+	CHECK_EQ(mock_stats().out_present, 0);
+	stamp(p, 512 * PAGE, 9000);
+	for (int i = 0; i < 512; i++)
+		CHECK_EQ(g_read(BASE + i * PAGE), 9000 + i);
+	mock_end();
+}
+
+/* --- storms ----------------------------------------------------------------------- */
+
+#define STORM_VCPUS	4
+#define STORM_ROUNDS	300
+
+struct storm {
+	struct mock_call call;
+	unsigned int vcpu;
+	uint64_t accesses;
+	uint64_t lo, hi;		/* what may be read, zero besides */
+};
+
+static int storm_over;
+
+static void storm_guest(void *arg)
+{
+	struct storm *s = arg;
+
+	while (!__atomic_load_n(&storm_over, __ATOMIC_ACQUIRE)) {
+		uint64_t page = (s->accesses * 7 + s->vcpu) % PAGES;
+		struct xgm_access a = guest_access(s->vcpu, BASE + page * PAGE,
+						   READ, 0);
+
+		if (a.out_result != XGM_DONE)
+			FAIL("vCPU %u: result %u", s->vcpu, a.out_result);
+		if (a.value && (a.value < s->lo || a.value > s->hi))
+			FAIL("vCPU %u read 0x%llx", s->vcpu, a.value);
+		__atomic_add_fetch(&s->accesses, 1, __ATOMIC_RELEASE);
+	}
+}
+
+static void storm_start(struct storm *s, uint64_t lo, uint64_t hi)
+{
+	storm_over = 0;
+	for (int i = 0; i < STORM_VCPUS; i++) {
+		s[i] = (struct storm){ .vcpu = i, .lo = lo, .hi = hi };
+		call_start(&s[i].call, storm_guest, &s[i]);
+	}
+}
+
+static void storm_end(struct storm *s)
+{
+	/* Nobody starves: all get on until the very end. */
+	for (int i = 0; i < STORM_VCPUS; i++) {
+		uint64_t n = __atomic_load_n(&s[i].accesses, __ATOMIC_ACQUIRE);
+
+		EVENTUALLY(__atomic_load_n(&s[i].accesses,
+					   __ATOMIC_ACQUIRE) > n);
+	}
+	__atomic_store_n(&storm_over, 1, __ATOMIC_RELEASE);
+	for (int i = 0; i < STORM_VCPUS; i++)
+		call_join(&s[i].call);
+}
+
+/* Pages go as fast as the process can make them go. */
+static void revoke_storm(void)
+{
+	struct storm s[STORM_VCPUS];
+	uint64_t sum = 0, reads;
+	volatile uint64_t *p;
+	uint32_t w;
+
+	mock_begin(STORM_VCPUS);
+	p = map_anon(SIZE);
+	w = window_of(p, SIZE);
+	storm_start(s, 0x1000, 0x1000 + STORM_ROUNDS + PAGES);
+	for (int i = 0; i < STORM_ROUNDS; i++) {
+		stamp(p, SIZE, 0x1000 + i);
+		OK(madvise((void *)p, SIZE, MADV_DONTNEED));
+	}
+	storm_end(s);
+	for (int i = 0; i < STORM_VCPUS; i++)
+		sum += s[i].accesses;
+	reads = sum;
+	mock_check();
+	xgt_info("L18-mock-revoke-storm: %d revocations, %lu reads",
+		 STORM_ROUNDS, reads);
+	OK(gm_window_remove(xgt_dom, w));
+	mock_end();
+}
+
+/* The mapping is replaced under the guest by the process. */
+static void remap_storm(void)
+{
+	struct storm s[STORM_VCPUS];
+	volatile uint64_t *p;
+	int fd[2];
+
+	mock_begin(STORM_VCPUS);
+	for (int i = 0; i < 2; i++) {
+		fd[i] = memfd_new(SIZE);
+		fill_word(map_shared(fd[i], SIZE), SIZE, 0x2000 + i);
+	}
+	p = map_shared(fd[0], SIZE);
+	window_of(p, SIZE);
+	storm_start(s, 0x2000, 0x2001);
+	for (int i = 1; i < STORM_ROUNDS; i++)
+		CHECK(mmap((void *)p, SIZE, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_FIXED, fd[i % 2], 0) == p);
+	storm_end(s);
+	mock_end();
+}
+
+/* Bindings are replaced under the guest: old or new, and never a hole. */
+static void rebind_storm(void)
+{
+	struct storm s[STORM_VCPUS];
+	volatile uint64_t *p[2];
+	uint32_t w;
+
+	mock_begin(STORM_VCPUS);
+	for (int i = 0; i < 2; i++) {
+		p[i] = map_shared(memfd_new(SIZE), SIZE);
+		fill_word(p[i], SIZE, 0x3000 + i);
+	}
+	/* The hole would inject: the guests would say so. */
+	w = window_new(SIZE, XEN_GPUMEM_POLICY_INJECT);
+	OK(gm_bind(xgt_dom, w, 0, SIZE, p[0], 0, XEN_GPUMEM_POLICY_INJECT));
+	storm_start(s, 0x3000, 0x3001);
+	for (int i = 1; i < STORM_ROUNDS; i++)
+		OK(gm_bind(xgt_dom, w, 0, SIZE, p[i % 2],
+			   XEN_GPUMEM_BIND_REPLACE, XEN_GPUMEM_POLICY_INJECT));
+	storm_end(s);
+	CHECK_EQ(g_read(BASE), 0x3000 + (STORM_ROUNDS - 1) % 2);
+	mock_end();
+}
+
+/* What was bound once is not reached again after the call that replaced it. */
+static void rebind_is_done(void)
+{
+	volatile uint64_t *p[2];
+	uint32_t w;
+
+	mock_begin(1);
+	for (int i = 0; i < 2; i++) {
+		p[i] = map_shared(memfd_new(SIZE), SIZE);
+		fill_word(p[i], SIZE, i);
+	}
+	w = window_of(p[0], SIZE);
+	for (int i = 1; i < 40; i++) {
+		int page = i % PAGES;
+
+		g_write(BASE + page * PAGE + 8, i);
+		CHECK_EQ(p[(i - 1) % 2][page * PAGE / 8 + 1], i);
+		OK(gm_bind(xgt_dom, w, 0, SIZE, p[i % 2],
+			   XEN_GPUMEM_BIND_REPLACE, XEN_GPUMEM_POLICY_INJECT));
+		CHECK_EQ(mock_stats().out_present, 0);
+		CHECK_EQ(g_read(BASE + page * PAGE), i % 2);
+	}
+	OK(gm_unbind(xgt_dom, w, 0, SIZE));
+	CHECK_EQ(mock_stats().out_present, 0);
+	g_expect(BASE, READ, XGM_MMIO);
+	mock_end();
+}
+
+/* The bar is moved under the guest: it is there, or there is nothing. */
+static void move_storm(void)
+{
+	static const uint64_t at[] = { BASE, BASE + 64 * PAGE };
+	struct mock_run run[2];
+	volatile uint64_t *p;
+	uint32_t w;
+
+	mock_begin(2);
+	p = map_shared(memfd_new(SIZE), SIZE);
+	fill_word(p, SIZE, 0x4000);
+	w = window_of(p, SIZE);
+	for (int i = 1; i < 200; i++) {
+		for (int v = 0; v < 2; v++)
+			run_start(&run[v], v, at[v] + i % PAGES * PAGE, READ,
+				  0);
+		OK(gm_window_move(xgt_dom, w, i % 10 ? at[i % 2] :
+				  XEN_GPUMEM_PARKED));
+		for (int v = 0; v < 2; v++) {
+			pthread_join(run[v].thread, NULL);
+			OK(run[v].ret);
+			if (run[v].access.out_result == XGM_DONE)
+				CHECK_EQ(run[v].access.value, 0x4000);
+			else
+				CHECK_EQ(run[v].access.out_result,
+					 XGM_NOWINDOW);
+		}
+	}
+	OK(gm_window_move(xgt_dom, w, at[0]));
+	CHECK_EQ(g_read(at[0]), 0x4000);
+	g_expect(at[1], READ, XGM_NOWINDOW);
+	mock_end();
+}
+
+/* --- slow memory holds up nobody else ----------------------------------------------- */
+
+#define SLOW	12
+
+static void slow_backing(void)
+{
+	struct mock_run slow[SLOW];
+	volatile uint64_t *p;
+	struct uffd u;
+	uint32_t w;
+
+	mock_begin(SLOW + 1);
+	uffd_new(&u, 64 * PAGE);
+	p = map_anon(SIZE);
+	stamp(p, SIZE, 1);
+	w = window_new(64 * PAGE + SIZE, XEN_GPUMEM_POLICY_INJECT);
+	OK(gm_bind(xgt_dom, w, 0, 64 * PAGE, u.map, 0,
+		   XEN_GPUMEM_POLICY_INJECT));
+	OK(gm_bind(xgt_dom, w, 64 * PAGE, SIZE, p, 0,
+		   XEN_GPUMEM_POLICY_INJECT));
+	uffd_give(&u, 63, 63);
+	for (int i = 0; i < SLOW; i++)
+		run_start(&slow[i], i + 1, BASE + i * PAGE, READ, 0);
+	for (int i = 0; i < SLOW; i++)
+		uffd_wanted(&u);
+	/* All of them wait; vCPU 0 does not, in another binding or the same. */
+	for (int i = 0; i < PAGES; i++)
+		CHECK_EQ(g_read(BASE + (64 + i) * PAGE), 1 + i);
+	CHECK_EQ(g_read(BASE + 63 * PAGE), 63);
+	g_write(BASE + 63 * PAGE, 64);
+	CHECK_EQ(mock_stats().out_waiting, SLOW);
+	for (int i = SLOW - 1; i >= 0; i--) {
+		CHECK(!run_done(&slow[i]));
+		uffd_give(&u, i, 700 + i);
+		CHECK_EQ(run_join(&slow[i], XGM_DONE), 700 + i);
+	}
+	mock_end();
+}
+
+/* The thread that supplies the page makes every call meanwhile. */
+static void calls_do_not_wait(void)
+{
+	struct xen_gpumem_window_query q;
+	struct mock_run run;
+	volatile uint64_t *p;
+	uint32_t w, other;
+	struct uffd u;
+
+	mock_begin(2);
+	uffd_new(&u, SIZE);
+	p = map_anon(SIZE);
+	stamp(p, SIZE, 1);
+	w = window_of(u.map, SIZE);
+	run_start(&run, 1, BASE, READ, 0);
+	CHECK_EQ(uffd_wanted(&u), 0);
+
+	OK(gm_window_add(xgt_dom, BASE + 64 * PAGE, SIZE,
+			 XEN_GPUMEM_POLICY_MMIO, &other));
+	OK(gm_bind(xgt_dom, other, 0, SIZE, p, 0, XEN_GPUMEM_POLICY_INJECT));
+	OK(gm_populate(xgt_dom, other, 0, SIZE, 0, NULL));
+	CHECK_EQ(g_read(BASE + 64 * PAGE), 1);
+	OK(gm_query(xgt_dom, w, 0, 0, &q));
+	OK(gm_unbind(xgt_dom, other, 0, SIZE));
+	OK(gm_window_move(xgt_dom, w, XEN_GPUMEM_PARKED));
+	OK(gm_window_move(xgt_dom, w, BASE));
+	OK(gm_bind(xgt_dom, w, 0, SIZE, p, XEN_GPUMEM_BIND_REPLACE,
+		   XEN_GPUMEM_POLICY_INJECT));
+	OK(gm_window_remove(xgt_dom, other));
+	OK(madvise((void *)p, SIZE, MADV_DONTNEED));
+	OK(gm_window_remove(xgt_dom, w));
+	/* Its window has gone: the vCPU runs, and has always been able to. */
+	run_join(&run, XGM_NOWINDOW);
+	uffd_give(&u, 0, 5);
+	mock_end();
+}
+
+/* What is put in place of slow memory is what the vCPU sees in the end. */
+static void rebind_under_slow(void)
+{
+	struct mock_run run;
+	volatile uint64_t *p;
+	struct uffd u;
+	uint32_t w;
+
+	mock_begin(2);
+	uffd_new(&u, SIZE);
+	p = map_anon(SIZE);
+	stamp(p, SIZE, 31);
+	w = window_of(u.map, SIZE);
+	run_start(&run, 1, BASE + 2 * PAGE, READ, 0);
+	CHECK_EQ(uffd_wanted(&u), 2);
+	OK(gm_bind(xgt_dom, w, 0, SIZE, p, XEN_GPUMEM_BIND_REPLACE,
+		   XEN_GPUMEM_POLICY_INJECT));
+	CHECK_EQ(g_read(BASE + 2 * PAGE), 33);
+	uffd_give(&u, 2, 666);
+	CHECK_EQ(run_join(&run, XGM_DONE), 33);
+	mock_end();
+}
+
+/* --- records and events ------------------------------------------------------------------ */
+
+/* An answer to a fault that is over reaches nobody, least the next fault. */
+static void stale_token(void)
+{
+	struct mock_run run;
+	uint32_t w;
+
+	mock_begin(2);
+	w = window_new(SIZE, XEN_GPUMEM_POLICY_INJECT);
+	mock_hold(XGM_OP_RESOLVE);
+	run_start(&run, 0, BASE, READ, 0);
+	mock_wait_held(XGM_OP_RESOLVE);
+	/* It runs, and faults again, with another token. */
+	mock_poke(XGM_POKE_WAKE, 0);
+	EVENTUALLY(mock_stats().out_waiting == 1 &&
+		   mock_stats().out_polled == 2);
+	CHECK(!run_done(&run));
+	mock_release(XGM_OP_RESOLVE);
+	run_join(&run, XGM_INJECTED);
+	CHECK_EQ(run.access.out_faults, 2);
+	CHECK_EQ(mock_stats().out_stale, 1);
+	CHECK_EQ(mock_stats().out_resolves[1], 1);
+	OK(gm_window_remove(xgt_dom, w));
+	mock_end();
+}
+
+/* Vain wakes while a page is on its way. */
+static void spurious_wakes(void)
+{
+	struct mock_run run;
+	struct uffd u;
+
+	mock_begin(1);
+	uffd_new(&u, SIZE);
+	window_of(u.map, SIZE);
+	run_start(&run, 0, BASE, READ, 0);
+	CHECK_EQ(uffd_wanted(&u), 0);
+	for (int i = 0; i < 50; i++) {
+		wait_waiting(1);
+		mock_poke(XGM_POKE_WAKE, 0);
+	}
+	wait_waiting(1);
+	CHECK(!run_done(&run));
+	uffd_give(&u, 0, 99);
+	CHECK_EQ(run_join(&run, XGM_DONE), 99);
+	mock_end();
+}
+
+/* Events for nothing, before, after and while there is something. */
+static void spurious_events(void)
+{
+	volatile uint64_t *p;
+	uint64_t spurious;
+
+	mock_begin(1);
+	p = map_anon(SIZE);
+	stamp(p, SIZE, 3);
+	window_of(p, SIZE);
+	EVENTUALLY(mock_stats().out_spurious == 1);
+	for (int i = 0; i < 300; i++) {
+		mock_poke(XGM_POKE_EVENT, 0);
+		if (i % 100 == 50)
+			OK(madvise((void *)p, SIZE, MADV_DONTNEED));
+		CHECK_EQ(g_read(BASE), i < 50 ? 3 : 0);
+	}
+	spurious = mock_stats().out_spurious;
+	CHECK(spurious > 1 && spurious <= 302);
+	/* A poll that finds nothing yet, and is told to come again. */
+	mock_inject(XGM_OP_POLL, EAGAIN, 0, 40);
+	OK(madvise((void *)p, SIZE, MADV_DONTNEED));
+	CHECK_EQ(g_read(BASE), 0);
+	CHECK_EQ(mock_hits(XGM_OP_POLL), 40);
+	mock_end();
+}
+
+/* More vCPUs than one poll fetches, all at once. */
+static void many_vcpus(void)
+{
+	struct mock_run run[64];
+	volatile uint64_t *p;
+	uint32_t w;
+
+	mock_begin(64);
+	p = map_anon(64 * PAGE);
+	stamp(p, 64 * PAGE, 800);
+	w = window_of(p, 64 * PAGE);
+	for (int round = 0; round < 5; round++) {
+		mock_hold(XGM_OP_POLL);
+		for (int i = 0; i < 64; i++)
+			run_start(&run[i], i, BASE + (63 - i) * PAGE, READ, 0);
+		wait_waiting(64);
+		mock_release(XGM_OP_POLL);
+		for (int i = 0; i < 64; i++)
+			CHECK_EQ(run_join(&run[i], XGM_DONE), 800 + 63 - i);
+		OK(gm_window_move(xgt_dom, w, BASE));
+	}
+	mock_end();
+}
+
+/* All at one page: one is served, and nobody is forgotten. */
+static void same_page(void)
+{
+	struct mock_run run[64];
+	volatile uint64_t *p;
+
+	mock_begin(64);
+	p = map_anon(SIZE);
+	stamp(p, SIZE, 800);
+	window_of(p, SIZE);
+	for (int round = 0; round < 5; round++) {
+		for (int i = 0; i < 64; i++)
+			run_start(&run[i], i, BASE, i % 2 ? READ : WRITE,
+				  round);
+		for (int i = 0; i < 64; i++)
+			run_join(&run[i], XGM_DONE);
+		CHECK_EQ(p[0], round);
+		OK(madvise((void *)p, SIZE, MADV_DONTNEED));
+	}
+	mock_end();
+}
+
+/* --- a page that cannot be mapped is nobody else's loss ------------------------------------ */
+
+static void bad_neighbour(void)
+{
+	static const int errors[] = { EBUSY, ENOMEM, EACCES, ETXTBSY, EAGAIN };
+	volatile uint64_t *p;
+	uint32_t w;
+
+	mock_begin(1);
+	p = map_anon(SIZE);
+	stamp(p, SIZE, 70);
+	w = window_of(p, SIZE);
+	for (size_t e = 0; e < ARRAY_SIZE(errors); e++) {
+		mock_bad_page(w, 3, errors[e], 1000000);
+		for (int i = 0; i < PAGES; i++)
+			if (i != 3)
+				CHECK_EQ(g_read(BASE + i * PAGE), 70 + i);
+		CHECK(!g_has(w, 3));
+		OK(gm_window_move(xgt_dom, w, BASE));
+	}
+	mock_bad_page(w, 3, 0, 0);
+	CHECK_EQ(g_read(BASE + 3 * PAGE), 73);
+	mock_end();
+}
+
+/* The guest puts a page of its own into the window. */
+static void plugged(void)
+{
+	volatile uint64_t *p;
+	uint64_t done;
+	uint32_t w;
+
+	mock_begin(2);
+	p = map_anon(SIZE);
+	stamp(p, SIZE, 20);
+	w = window_of(p, SIZE);
+	CHECK_EQ(g_read(BASE + 2 * PAGE), 22);
+	mock_plug(BASE + 2 * PAGE, 1);
+	g_expect(BASE + 2 * PAGE, READ, XGM_OWN);
+	for (int i = 0; i < PAGES; i++)
+		if (i != 2)
+			CHECK_EQ(guest_access(1, BASE + i * PAGE, READ,
+					      0).value, 20 + i);
+	/* Populating stops there, once the host's page is gone as well. */
+	OK(madvise((void *)p, SIZE, MADV_DONTNEED));
+	stamp(p, SIZE, 20);
+	ERR(gm_populate(xgt_dom, w, 0, SIZE, 0, &done), EBUSY);
+	CHECK_EQ(done, 2 * PAGE);
+	mock_plug(0, 0);
+	CHECK_EQ(g_read(BASE + 2 * PAGE), 22);
+	mock_end();
+}
+
+static const struct xgt_test tests[] = {
+	{ "L2-mock-retry-resolving", "L2,L3", invalidate_while_resolving, 0, 0 },
+	{ "L2-mock-retry-mapping", "L2", invalidate_while_mapping, 0, 0 },
+	{ "L2-mock-revoke-waits", "L2", invalidate_waits_for_revoke, 0, 0 },
+	{ "L19-mock-map-stops", "L19", map_stops_early, 0, 0 },
+	{ "L18-mock-revoke-storm", "L18,L2", revoke_storm, 0, 0 },
+	{ "L11-mock-remap-storm", "L11", remap_storm, 0, 0 },
+	{ "L11-mock-rebind-storm", "L11", rebind_storm, 0, 0 },
+	{ "L11-mock-rebind-done", "L11", rebind_is_done, 0, 0 },
+	{ "L11-mock-move-storm", "L11", move_storm, 0, 0 },
+	{ "L20-mock-slow-backing", "L20", slow_backing, 0, 0 },
+	{ "L11-mock-calls-no-wait", "L11", calls_do_not_wait, 0, 0 },
+	{ "L11-mock-rebind-slow", "L11", rebind_under_slow, 0, 0 },
+	{ "L3-mock-stale-token", "L3", stale_token, 0, 0 },
+	{ "L3-mock-spurious-wakes", "L3", spurious_wakes, 0, 0 },
+	{ "L19-mock-spurious-events", "L19", spurious_events, 0, 0 },
+	{ "L20-mock-many-vcpus", "L20,L19", many_vcpus, 0, 0 },
+	{ "L20-mock-same-page", "L20,L3", same_page, 0, 0 },
+	{ "S5-mock-bad-neighbour", "S5", bad_neighbour, 0, 0 },
+	{ "S5-mock-plugged", "S5", plugged, 0, 0 },
+};
+
+XGT_MAIN(tests)
