@@ -107,7 +107,7 @@ static void sleep_us(long us)
  */
 void port_idle(unsigned int rounds)
 {
-	if (rounds < 64)
+	if (rounds < 500)
 		__builtin_ia32_pause();
 	else
 		sleep_us(2000);
