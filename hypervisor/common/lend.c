@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Memory lending: operations, lenders, teardown.
+ * Memory lending: lenders, and the end of lenders and borrowers.
  *
  * A lender shows frames of its own to a borrower, in windows of guest frames
  * that it reserved.  The interface is described in public/lend.h.
@@ -45,78 +45,13 @@
  */
 
 #include <xen/event.h>
-#include <xen/guest_access.h>
-#include <xen/hypercall.h>
-#include <xen/init.h>
 #include <xen/lend-internal.h>
 #include <xen/nospec.h>
-#include <xen/param.h>
 #include <xen/xmalloc.h>
 #include <xen/xvmalloc.h>
 
-#include <xsm/xsm.h>
-
-static bool __ro_after_init opt_lend;
-bool __ro_after_init opt_lend_ept;
-
-static int __init cf_check parse_lend(const char *s)
-{
-    const char *ss;
-    int rc = 0, val;
-
-    if ( !*s )
-        opt_lend = true;
-
-    while ( *s )
-    {
-        ss = strchr(s, ',');
-        if ( !ss )
-            ss = strchr(s, '\0');
-
-        if ( (val = parse_bool(s, ss)) >= 0 )
-            opt_lend = val;
-        else if ( (val = parse_boolean("ept", s, ss)) >= 0 )
-            opt_lend_ept = val;
-        else
-            rc = -EINVAL;
-
-        s = *ss ? ss + 1 : ss;
-    }
-
-    return rc;
-}
-custom_param("lend", parse_lend);
-
 DEFINE_SPINLOCK(lend_clients_lock);
 static LIST_HEAD(lend_all_clients);
-
-/*
- * Buffers are named by virtual addresses of the caller.  A 32-bit caller has
- * none beyond 4 GiB: what it can reach there is not its own.
- */
-static bool lend_address_ok(uint64_t addr, size_t size)
-{
-#ifdef CONFIG_COMPAT
-    if ( current->hcall_compat && (addr + size - 1) >> 32 )
-        return false;
-#endif
-
-    return addr + size > addr && addr == (unsigned long)addr;
-}
-
-int lend_copy_from_lender(void *dst, uint64_t addr, size_t size)
-{
-    return !lend_address_ok(addr, size) ||
-           raw_copy_from_guest(dst, (const void *)(unsigned long)addr, size)
-           ? -EFAULT : 0;
-}
-
-int lend_copy_to_lender(uint64_t addr, const void *src, size_t size)
-{
-    return !lend_address_ok(addr, size) ||
-           raw_copy_to_guest((void *)(unsigned long)addr, src, size)
-           ? -EFAULT : 0;
-}
 
 struct lend_client *lend_find_client(const struct lend_domain *ld,
                                      const struct domain *lender)
@@ -156,30 +91,6 @@ int lend_lookup(struct domain *d, uint32_t id, struct lend_window **w)
     *w = ld->windows[slot];
     if ( !*w || (*w)->id != id || (*w)->client != client )
         return -ENOENT;
-
-    return 0;
-}
-
-static void lend_fill_query(struct xen_lend_op *op)
-{
-    op->generation = 0;
-    op->u.query = (struct xen_lend_query){
-        .version = XEN_LEND_VERSION,
-        .features = IS_ENABLED(CONFIG_DEBUG) ? XEN_LEND_FEAT_INSPECT : 0,
-        .max_windows = LEND_MAX_WINDOWS,
-        .max_extents = LEND_MAX_EXTENTS,
-        .max_frames = LEND_BATCH,
-        .max_window = LEND_MAX_FRAMES,
-    };
-}
-
-static int cf_check lend_do_query(struct domain *d, struct xen_lend_op *op,
-                                  unsigned long *start)
-{
-    lend_fill_query(op);
-    op->generation = d->unique_id;
-    op->u.query.max_faults = d->max_vcpus;
-    op->u.query.gfn_end = arch_lend_gfn_end(d);
 
     return 0;
 }
@@ -229,8 +140,8 @@ static int lend_link_client(struct domain *d, struct lend_domain **ld,
     return rc;
 }
 
-static int cf_check lend_do_attach(struct domain *d, struct xen_lend_op *op,
-                                   unsigned long *start)
+int cf_check lend_do_attach(struct domain *d, struct xen_lend_op *op,
+                            unsigned long *start)
 {
     struct lend_client *client;
     struct lend_domain *ld;
@@ -370,8 +281,8 @@ static int lend_drop_windows(struct domain *d, const struct domain *lender,
     }
 }
 
-static int cf_check lend_do_detach(struct domain *d, struct xen_lend_op *op,
-                                   unsigned long *start)
+int cf_check lend_do_detach(struct domain *d, struct xen_lend_op *op,
+                            unsigned long *start)
 {
     const struct domain *lender = current->domain;
     const struct lend_client *client;
@@ -497,272 +408,6 @@ bool lend_in_use(const struct domain *d)
     const struct lend_domain *ld = ACCESS_ONCE(d->lend);
 
     return ld && (!list_empty(&ld->clients) || ld->nr_windows);
-}
-
-#define LEND_OPEN   (1u << 0)   /* needs no attachment, generation may be 0 */
-#define LEND_OUT    (1u << 1)   /* writes to the structure on success */
-#define LEND_DYING  (1u << 2)   /* works on a dying borrower */
-#define LEND_LONG   (1u << 3)   /* may be a continuation */
-
-static const struct lend_command {
-    int (*fn)(struct domain *d, struct xen_lend_op *op, unsigned long *start);
-    uint32_t valid_flags;
-    unsigned int attr;
-} lend_commands[] = {
-    [XEN_LEND_query]   = { lend_do_query, 0,
-                           LEND_OPEN | LEND_OUT | LEND_DYING },
-    [XEN_LEND_attach]  = { lend_do_attach, 0, LEND_OPEN | LEND_OUT },
-    [XEN_LEND_detach]  = { lend_do_detach, 0, LEND_DYING | LEND_LONG },
-    [XEN_LEND_create]  = { lend_do_create, 0, LEND_OUT | LEND_LONG },
-    [XEN_LEND_move]    = { lend_do_move, 0, LEND_LONG },
-    [XEN_LEND_destroy] = { lend_do_destroy, 0, LEND_DYING | LEND_LONG },
-    [XEN_LEND_map]     = { lend_do_map, 0, LEND_OUT },
-    [XEN_LEND_revoke]  = { lend_do_revoke, XEN_LEND_REVOKE_DOWNGRADE,
-                           LEND_OUT | LEND_DYING | LEND_LONG },
-    [XEN_LEND_poll]    = { lend_do_poll, XEN_LEND_POLL_ALL,
-                           LEND_OUT | LEND_DYING },
-    [XEN_LEND_resolve] = { lend_do_resolve, 0, 0 },
-    [XEN_LEND_inspect] = { lend_do_inspect, 0, LEND_OUT },
-};
-
-/* Is everything zero that has to be, whatever the values mean? */
-static bool lend_op_clean(const struct xen_lend_op *op)
-{
-    static const struct xen_lend_op zero;
-
-#define PAD_CLEAN(field)                                                \
-    (!memcmp(&op->u.field, &zero.u.field, sizeof(op->u.field)))
-
-    switch ( op->cmd )
-    {
-    case XEN_LEND_query:
-        return PAD_CLEAN(query.pad);
-
-    case XEN_LEND_attach:
-        return PAD_CLEAN(attach.pad32) && PAD_CLEAN(attach.pad);
-
-    case XEN_LEND_detach:
-        return PAD_CLEAN(pad);
-
-    case XEN_LEND_create:
-        return PAD_CLEAN(create.pad);
-
-    case XEN_LEND_move:
-        return PAD_CLEAN(move.pad32) && PAD_CLEAN(move.pad);
-
-    case XEN_LEND_destroy:
-        return PAD_CLEAN(destroy.pad32) && PAD_CLEAN(destroy.pad);
-
-    case XEN_LEND_map:
-        return PAD_CLEAN(map.pad) && !op->u.map.done && !op->u.map.woken;
-
-    case XEN_LEND_revoke:
-        return PAD_CLEAN(revoke.pad32) && PAD_CLEAN(revoke.pad);
-
-    case XEN_LEND_poll:
-        return PAD_CLEAN(poll.pad32) && PAD_CLEAN(poll.pad) &&
-               !op->u.poll.nr && !op->u.poll.more;
-
-    case XEN_LEND_resolve:
-        return PAD_CLEAN(resolve.pad32) && PAD_CLEAN(resolve.pad);
-
-    case XEN_LEND_inspect:
-        return PAD_CLEAN(inspect.pad) && !op->u.inspect.attr &&
-               !op->u.inspect.mfn && !op->u.inspect.order &&
-               !op->u.inspect.type;
-    }
-
-#undef PAD_CLEAN
-
-    return false;
-}
-
-/* Who is meant, and may the caller do this to it? */
-static int lend_check_domain(struct domain *d,
-                             const struct xen_lend_op *op,
-                             const struct lend_command *c)
-{
-    if ( xsm_dm_op(XSM_DM_PRIV, d) )
-        return -EPERM;
-
-    if ( op->generation != d->unique_id &&
-         (op->generation || !(c->attr & LEND_OPEN)) )
-        return -ESRCH;
-
-    if ( d->is_dying && !(c->attr & LEND_DYING) )
-        return op->cmd == XEN_LEND_create || op->cmd == XEN_LEND_move
-               ? -EBUSY : -ESRCH;
-
-    if ( !d->lend && !(c->attr & LEND_OPEN) )
-        return -ENOENT;
-
-    return 0;
-}
-
-/*
- * 32- and 64-bit callers use the same layout.  That holds if every structure
- * is a row of fields without gaps in which 64-bit fields lie on their natural
- * boundaries.
- */
-static void __init __maybe_unused build_assertions(void)
-{
-#define FIELD_AT(type, field, pos, size)                                \
-    BUILD_BUG_ON(offsetof(struct type, field) != (pos) ||               \
-                 sizeof(((struct type *)0)->field) != (size) ||         \
-                 ((pos) % ((size) < 8 ? (size) : 8)))
-
-    FIELD_AT(xen_lend_query, version, 0, 4);
-    FIELD_AT(xen_lend_query, features, 4, 4);
-    FIELD_AT(xen_lend_query, max_windows, 8, 4);
-    FIELD_AT(xen_lend_query, max_extents, 12, 4);
-    FIELD_AT(xen_lend_query, max_frames, 16, 4);
-    FIELD_AT(xen_lend_query, max_faults, 20, 4);
-    FIELD_AT(xen_lend_query, max_window, 24, 8);
-    FIELD_AT(xen_lend_query, gfn_end, 32, 8);
-    FIELD_AT(xen_lend_query, pad, 40, 8);
-
-    FIELD_AT(xen_lend_attach, port, 0, 4);
-    FIELD_AT(xen_lend_attach, pad32, 4, 4);
-    FIELD_AT(xen_lend_attach, pad, 8, 40);
-
-    FIELD_AT(xen_lend_create, gfn, 0, 8);
-    FIELD_AT(xen_lend_create, nr, 8, 8);
-    FIELD_AT(xen_lend_create, orphan, 16, 4);
-    FIELD_AT(xen_lend_create, id, 20, 4);
-    FIELD_AT(xen_lend_create, pad, 24, 24);
-
-    FIELD_AT(xen_lend_move, id, 0, 4);
-    FIELD_AT(xen_lend_move, pad32, 4, 4);
-    FIELD_AT(xen_lend_move, gfn, 8, 8);
-    FIELD_AT(xen_lend_move, pad, 16, 32);
-
-    FIELD_AT(xen_lend_destroy, id, 0, 4);
-    FIELD_AT(xen_lend_destroy, pad32, 4, 4);
-    FIELD_AT(xen_lend_destroy, pad, 8, 40);
-
-    FIELD_AT(xen_lend_extent, index, 0, 8);
-    FIELD_AT(xen_lend_extent, frame, 8, 8);
-    FIELD_AT(xen_lend_extent, nr, 16, 4);
-    FIELD_AT(xen_lend_extent, attr, 20, 4);
-    BUILD_BUG_ON(sizeof(struct xen_lend_extent) != 24);
-
-    FIELD_AT(xen_lend_map, id, 0, 4);
-    FIELD_AT(xen_lend_map, nr, 4, 4);
-    FIELD_AT(xen_lend_map, extents, 8, 8);
-    FIELD_AT(xen_lend_map, done, 16, 4);
-    FIELD_AT(xen_lend_map, woken, 20, 4);
-    FIELD_AT(xen_lend_map, pad, 24, 24);
-
-    FIELD_AT(xen_lend_revoke, id, 0, 4);
-    FIELD_AT(xen_lend_revoke, pad32, 4, 4);
-    FIELD_AT(xen_lend_revoke, index, 8, 8);
-    FIELD_AT(xen_lend_revoke, nr, 16, 8);
-    FIELD_AT(xen_lend_revoke, cleared, 24, 8);
-    FIELD_AT(xen_lend_revoke, pad, 32, 16);
-
-    FIELD_AT(xen_lend_fault, index, 0, 8);
-    FIELD_AT(xen_lend_fault, window, 8, 4);
-    FIELD_AT(xen_lend_fault, vcpu, 12, 4);
-    FIELD_AT(xen_lend_fault, token, 16, 4);
-    FIELD_AT(xen_lend_fault, access, 20, 4);
-    BUILD_BUG_ON(sizeof(struct xen_lend_fault) != 24);
-
-    FIELD_AT(xen_lend_poll, max, 0, 4);
-    FIELD_AT(xen_lend_poll, nr, 4, 4);
-    FIELD_AT(xen_lend_poll, faults, 8, 8);
-    FIELD_AT(xen_lend_poll, more, 16, 4);
-    FIELD_AT(xen_lend_poll, pad32, 20, 4);
-    FIELD_AT(xen_lend_poll, pad, 24, 24);
-
-    FIELD_AT(xen_lend_resolve, vcpu, 0, 4);
-    FIELD_AT(xen_lend_resolve, token, 4, 4);
-    FIELD_AT(xen_lend_resolve, action, 8, 4);
-    FIELD_AT(xen_lend_resolve, pad32, 12, 4);
-    FIELD_AT(xen_lend_resolve, pad, 16, 32);
-
-    FIELD_AT(xen_lend_inspect, id, 0, 4);
-    FIELD_AT(xen_lend_inspect, attr, 4, 4);
-    FIELD_AT(xen_lend_inspect, index, 8, 8);
-    FIELD_AT(xen_lend_inspect, mfn, 16, 8);
-    FIELD_AT(xen_lend_inspect, order, 24, 4);
-    FIELD_AT(xen_lend_inspect, type, 28, 4);
-    FIELD_AT(xen_lend_inspect, pad, 32, 16);
-
-    FIELD_AT(xen_lend_op, cmd, 0, 2);
-    FIELD_AT(xen_lend_op, domid, 2, 2);
-    FIELD_AT(xen_lend_op, flags, 4, 4);
-    FIELD_AT(xen_lend_op, generation, 8, 8);
-    FIELD_AT(xen_lend_op, u, 16, 48);
-    BUILD_BUG_ON(sizeof(struct xen_lend_op) != 64);
-
-#undef FIELD_AT
-}
-
-/* XENMEM_lend_op: cmd carries the position of a continuation. */
-long lend_op(unsigned long cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
-{
-    XEN_GUEST_HANDLE_PARAM(xen_lend_op_t) uop =
-        guest_handle_cast(arg, xen_lend_op_t);
-    unsigned long start = cmd >> MEMOP_EXTENT_SHIFT;
-    const struct lend_command *c;
-    struct xen_lend_op op;
-    struct domain *d;
-    int rc;
-
-    if ( !opt_lend || !arch_lend_supported() )
-        return -EOPNOTSUPP;
-
-    if ( copy_from_guest(&op, uop, 1) )
-        return -EFAULT;
-
-    if ( op.cmd >= ARRAY_SIZE(lend_commands) )
-        return -EOPNOTSUPP;
-    op.cmd = array_index_nospec(op.cmd, ARRAY_SIZE(lend_commands));
-    c = &lend_commands[op.cmd];
-
-    if ( (op.flags & ~c->valid_flags) || !lend_op_clean(&op) ||
-         (start && !(c->attr & LEND_LONG)) )
-        return -EINVAL;
-
-    if ( op.domid == DOMID_SELF || op.domid == current->domain->domain_id )
-    {
-        if ( op.cmd != XEN_LEND_query )
-            return -EPERM;
-
-        lend_fill_query(&op);
-        return copy_to_guest(uop, &op, 1) ? -EFAULT : 0;
-    }
-
-    d = rcu_lock_domain_by_id(op.domid);
-    if ( !d )
-        return -ESRCH;
-
-    rc = lend_check_domain(d, &op, c);
-    if ( rc )
-        goto out;
-
-    /* Find out whether it is writable before anything is done. */
-    rc = -EFAULT;
-    if ( (c->attr & LEND_OUT) && copy_to_guest(uop, &op, 1) )
-        goto out;
-
-    rc = c->fn(d, &op, &start);
-
-    /* REVOKE keeps its progress in the structure, MAP tells it on errors. */
-    if ( (c->attr & LEND_OUT) &&
-         (!rc || rc == -ERESTART || op.cmd == XEN_LEND_map) &&
-         copy_to_guest(uop, &op, 1) )
-        rc = -EFAULT;
-
- out:
-    rcu_unlock_domain(d);
-
-    if ( rc == -ERESTART )
-        return hypercall_create_continuation(
-            __HYPERVISOR_memory_op, "lh",
-            XENMEM_lend_op | (start << MEMOP_EXTENT_SHIFT), arg);
-
-    return rc;
 }
 
 /*

@@ -2,8 +2,10 @@
 /*
  * Memory lending: what the parts of the implementation share.
  *
- * common/lend.c         essay, operations, lenders, teardown
- * common/lend-window.c  windows, and what they hold: map and revoke
+ * common/lend.c         essay, lenders, teardown
+ * common/lend-op.c      the memory operation, its checks, the option
+ * common/lend-window.c  windows
+ * common/lend-map.c     what windows hold: map and revoke
  * common/lend-fault.c   fault records: block, poll, resolve, wake
  * arch                  frames of a lender, entries of a borrower's p2m
  */
@@ -156,9 +158,15 @@ DECLARE_PER_CPU(struct lend_scratch, lend_scratch);
 extern spinlock_t lend_clients_lock;
 extern bool opt_lend_ept;
 
-/* common/lend.c */
+/* common/lend-op.c */
 int lend_copy_from_lender(void *dst, uint64_t addr, size_t size);
 int lend_copy_to_lender(uint64_t addr, const void *src, size_t size);
+
+/* common/lend.c */
+int cf_check lend_do_attach(struct domain *d, struct xen_lend_op *op,
+                            unsigned long *start);
+int cf_check lend_do_detach(struct domain *d, struct xen_lend_op *op,
+                            unsigned long *start);
 int lend_lookup(struct domain *d, uint32_t id, struct lend_window **w);
 struct lend_client *lend_find_client(const struct lend_domain *ld,
                                      const struct domain *lender);
@@ -169,24 +177,24 @@ bool lend_window_drain(struct domain *d, struct lend_window *w,
                        unsigned int *nr);
 void lend_window_orphan(struct domain *d, struct lend_window *w);
 void lend_window_remove(struct domain *d, struct lend_window *w);
-int lend_do_create(struct domain *d, struct xen_lend_op *op,
-                   unsigned long *start);
-int lend_do_move(struct domain *d, struct xen_lend_op *op,
-                 unsigned long *start);
-int lend_do_destroy(struct domain *d, struct xen_lend_op *op,
-                    unsigned long *start);
-int lend_do_inspect(struct domain *d, struct xen_lend_op *op,
-                    unsigned long *start);
+int cf_check lend_do_create(struct domain *d, struct xen_lend_op *op,
+                            unsigned long *start);
+int cf_check lend_do_move(struct domain *d, struct xen_lend_op *op,
+                          unsigned long *start);
+int cf_check lend_do_destroy(struct domain *d, struct xen_lend_op *op,
+                             unsigned long *start);
+int cf_check lend_do_inspect(struct domain *d, struct xen_lend_op *op,
+                             unsigned long *start);
 
 /* common/lend-map.c */
 unsigned int lend_clear(struct domain *d, struct lend_window *w,
                         unsigned long *index, unsigned long last,
                         bool downgrade);
 void lend_unlock_and_put(struct domain *d, unsigned int nr);
-int lend_do_map(struct domain *d, struct xen_lend_op *op,
-                unsigned long *start);
-int lend_do_revoke(struct domain *d, struct xen_lend_op *op,
-                   unsigned long *start);
+int cf_check lend_do_map(struct domain *d, struct xen_lend_op *op,
+                         unsigned long *start);
+int cf_check lend_do_revoke(struct domain *d, struct xen_lend_op *op,
+                            unsigned long *start);
 
 /* common/lend-fault.c */
 enum lend_outcome {
@@ -200,10 +208,10 @@ unsigned int lend_wake(struct domain *d, const struct lend_window *w,
                        const struct xen_lend_extent *extent,
                        unsigned long frames);
 void lend_wake_window(struct domain *d, const struct lend_window *w);
-int lend_do_poll(struct domain *d, struct xen_lend_op *op,
-                 unsigned long *start);
-int lend_do_resolve(struct domain *d, struct xen_lend_op *op,
-                    unsigned long *start);
+int cf_check lend_do_poll(struct domain *d, struct xen_lend_op *op,
+                          unsigned long *start);
+int cf_check lend_do_resolve(struct domain *d, struct xen_lend_op *op,
+                             unsigned long *start);
 
 /*
  * Supplied by the architecture.

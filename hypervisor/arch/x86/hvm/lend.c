@@ -142,7 +142,7 @@ static bool lend_copy_mmio(mfn_t mfn, unsigned int offset, void *buf,
     return true;
 }
 
-/* Copy to or from RAM.  If it is not to be cached, leave nothing in the cache. */
+/* Copy to or from RAM, leaving nothing in the cache that must not be there. */
 static void lend_copy_ram(mfn_t mfn, bool cached, unsigned int offset,
                           void *buf, unsigned int count, bool to_guest)
 {
@@ -177,8 +177,11 @@ static enum hvm_translation_result lend_copy_locked(
     bool writable = t == p2m_lent_rw || t == p2m_lent_nc_rw;
     unsigned int access;
 
+    /* As in a nested page fault.  But what is ahead may never be executed. */
     if ( p2m_is_lent(t) && fetch && !cached )
     {
+        if ( !may_block )
+            return HVMTRANS_bad_gfn_to_mfn;
         lend_inject();
         return HVMTRANS_need_retry;
     }

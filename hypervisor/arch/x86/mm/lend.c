@@ -12,15 +12,15 @@
  *  - Anything else is MMIO, which the lender has permission to map, and that is
  *    not read-only for domains.  There is nothing to hold a reference on.
  *
- * An entry is one of four page types, p2m_lent_{,nc_}{rw,ro}.  They say all that
- * has to be known to undo it: whether there are references is told by the
+ * An entry is one of four page types, p2m_lent_{,nc_}{rw,ro}.  They say all
+ * that has to be known to undo it: whether there are references is told by the
  * owner of the page, which cannot change while there are.
  *
  * The lend lock is the lock of the host p2m.  Releasing it flushes what was
- * cleared under it:  NPT by making every CPU in the domain's dirty mask use new
- * ASIDs; EPT by making them leave guest mode, and invalidate before they return.
- * A CPU that is not in that mask may have run one of the domain's vCPUs
- * before.  It keeps no translations: leaving the mask goes through
+ * cleared under it: NPT by making every CPU in the domain's dirty mask use new
+ * ASIDs; EPT by making them leave guest mode, and invalidate before they
+ * return.  A CPU that is not in that mask may have run one of the domain's
+ * vCPUs before.  It keeps no translations: leaving the mask goes through
  * switch_cr3_cr4(), which makes it use new ASIDs without condition.  Lending
  * depends on that.
  */
@@ -198,7 +198,7 @@ static int lend_take_mfn(struct domain *d, unsigned long frame,
     {
         page = mfn_to_page(mfn);
         owner = page_get_owner_and_reference(page);
-        if ( owner == lender )
+        if ( owner == lender && !paging_mode_translate(lender) )
             return lend_keep_ram(page, attr, out);
         if ( owner )
             put_page(page);
@@ -213,7 +213,7 @@ static int lend_take_mfn(struct domain *d, unsigned long frame,
 
 /*
  * The frame is a GFN.  PVH dom0 has its MMIO mapped one to one, but perhaps not
- * before it touched it: a hole will do then.
+ * before it touched it: a hole will do then, for MMIO of the same number.
  */
 static int lend_take_gfn(struct domain *d, unsigned long frame,
                          unsigned int attr, lend_frame_t *out)
