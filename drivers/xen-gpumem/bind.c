@@ -153,6 +153,8 @@ static int gpumem_bind_insert(struct gpumem_window *window,
 	gpumem_zero_drop(window, index, nr);
 	interval_tree_insert(&binding->node, &window->bindings);
 	trace_xen_gpumem_bind(binding);
+	if (n)
+		gpumem_faults_retry(window, index, nr);
 	return 0;
 }
 
@@ -253,6 +255,7 @@ int gpumem_unbind(struct gpumem_file *file, void *arg)
 	if (n > 0) {
 		gpumem_zero_drop(window, index, nr);
 		gpumem_bindings_take(window, index, nr, &taken);
+		gpumem_faults_retry(window, index, nr);
 	}
 	mutex_unlock(&window->lock);
 

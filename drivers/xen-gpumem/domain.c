@@ -139,7 +139,7 @@ static void gpumem_ctx_free(struct work_struct *work)
 
 	destroy_workqueue(ctx->wq);
 	for (i = 0; i < ctx->info.max_faults; i++)
-		kvfree(ctx->vcpus[i].slice);
+		gpumem_vcpu_fini(&ctx->vcpus[i]);
 	kvfree(ctx->vcpus);
 	xa_destroy(&ctx->windows);
 

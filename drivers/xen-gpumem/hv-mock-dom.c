@@ -13,6 +13,7 @@
  */
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/preempt.h>
 #include <linux/slab.h>
 
 #include "hv-mock.h"
@@ -384,7 +385,8 @@ int mock_injected(enum xgm_op op)
 	}
 	if (what.delay_us)
 		udelay(min(what.delay_us, 100000U));
-	if (what.hold && op != XGM_OP_FRAME)
+	/* A frame may be asked for in any context: hold it where one can. */
+	if (what.hold && preemptible())
 		hold(i, epoch);
 	return -(int)what.err;
 }

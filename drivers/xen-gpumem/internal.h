@@ -85,7 +85,7 @@
  * @prot: GPUMEM_PROT_*
  * @batch: scratch
  *
- * Too large for a stack; each vCPU and each populating call has its own.
+ * Too large for a stack; each job and each populating call has its own.
  */
 struct gpumem_slice {
 	unsigned long first;
@@ -102,25 +102,25 @@ struct gpumem_slice {
 	struct gpumem_batch batch;
 };
 
+/* Jobs of a vCPU: one, and one more for when that sleeps over a lost cause. */
+#define GPUMEM_VCPU_JOBS	2
+
 /**
- * struct gpumem_vcpu - where faults of one vCPU are served, one at a time
- * @ctx: the guest
- * @work: runs gpumem_vcpu_work(); holds a reference to @ctx while queued
- * @lock: protects @pending and @fault; taken by the poller and by @work
- * @pending: @fault has not been looked at
- * @fault: the newest fault.  A newer one replaces an older one, whose vCPU
- *	must have been let run in between
- * @slice: of @work alone; allocated with the first fault
- * @window: of @work alone: where it faulted last,
+ * struct gpumem_job - what serves a fault
+ * @vcpu: whose
+ * @work: runs gpumem_job_work(); while @busy, holds a reference to the context
+ * @busy: it has a fault; by gpumem_vcpu.lock
+ * @fault: the fault; by gpumem_vcpu.lock, constant while @busy
+ * @slice: of @work alone, as what follows; allocated with the first fault
+ * @window: where it faulted last,
  * @index: likewise,
  * @repeats: how often in a row without getting on,
  * @stuck: and how often of those because something was in the way
  */
-struct gpumem_vcpu {
-	struct gpumem_ctx *ctx;
+struct gpumem_job {
+	struct gpumem_vcpu *vcpu;
 	struct work_struct work;
-	spinlock_t lock;
-	bool pending;
+	bool busy;
 	struct gpumem_hv_fault fault;
 	struct gpumem_slice *slice;
 	u32 window;
@@ -130,9 +130,25 @@ struct gpumem_vcpu {
 };
 
 /**
+ * struct gpumem_vcpu - where faults of one vCPU are served
+ * @ctx: the guest
+ * @lock: protects what follows, as far as it says so; a leaf
+ * @pending: @fault came while all jobs were busy
+ * @fault: the newest fault, if it is pending
+ * @jobs: what serves them
+ */
+struct gpumem_vcpu {
+	struct gpumem_ctx *ctx;
+	spinlock_t lock;
+	bool pending;
+	struct gpumem_hv_fault fault;
+	struct gpumem_job jobs[GPUMEM_VCPU_JOBS];
+};
+
+/**
  * struct gpumem_ctx - an attachment to one guest
  * @dom: the hypervisor's part; names the guest
- * @ref: keeps the memory; held by fds, windows and queued fault workers
+ * @ref: keeps the memory; held by fds, windows and busy jobs
  * @link: in gpumem_ctxs, by gpumem_ctx_lock, or, once no fd is left, in
  *	gpumem_ctxs_closed, by gpumem_closed_lock
  * @users: fds, by gpumem_ctx_lock.  The last one detaches
@@ -354,8 +370,16 @@ void gpumem_binding_reset(struct gpumem_binding *binding);
 
 /* fault.c */
 void gpumem_vcpu_init(struct gpumem_vcpu *vcpu, struct gpumem_ctx *ctx);
+void gpumem_vcpu_fini(struct gpumem_vcpu *vcpu);
 void gpumem_vcpu_fault(struct gpumem_vcpu *vcpu,
 		       const struct gpumem_hv_fault *fault);
+void gpumem_faults_retry(struct gpumem_window *window, u64 index, u64 nr);
+
+/* supply.c */
+int gpumem_supply(struct gpumem_binding *binding, struct gpumem_slice *slice,
+		  unsigned long slot, unsigned int nr_want, bool write);
+struct gpumem_binding *gpumem_binding_find(struct gpumem_window *window,
+					   u64 index);
 int gpumem_populate(struct gpumem_file *file, void *arg);
 
 /* zero.c */
