@@ -128,6 +128,7 @@ def claim_machine():
     count = int(os.environ.get("XG_MACHINES", max(2, os.cpu_count() // 2)))
     folder = os.environ.get("XG_LOCKS", os.path.join(BUILD, "run"))
     os.makedirs(folder, exist_ok=True)
+    said = False
     while True:
         for n in range(count):
             lock = open(os.path.join(folder, f".machine-{n}"), "w")
@@ -136,6 +137,9 @@ def claim_machine():
                 return lock
             except BlockingIOError:
                 lock.close()
+        if not said:
+            print("  (waiting for one of the other runs to end)", flush=True)
+            said = True
         time.sleep(0.5)
 
 
