@@ -90,6 +90,33 @@ static void invalidate_while_mapping(void)
 	mock_end();
 }
 
+/*
+ * The page goes after it was found and before it is mapped.  Nobody has to wait
+ * for anybody here; but what was found must not be used.
+ */
+static void map_vs_invalidate(void)
+{
+	struct mock_run run;
+	uint32_t w;
+
+	mock_begin(1);
+	victim = map_anon(SIZE);
+	stamp(victim, SIZE, 5);
+	w = window_of(victim, SIZE);
+	for (int i = 0; i < PAGES; i++) {
+		mock_hold(XGM_OP_FRAME);
+		run_start(&run, 0, BASE + i * PAGE, READ, 0);
+		mock_wait_held(XGM_OP_FRAME);
+		drop_victim(NULL);
+		mock_release(XGM_OP_FRAME);
+		CHECK_EQ(run_join(&run, XGM_DONE), 0);
+		mock_check();
+		stamp(victim, SIZE, 5);
+	}
+	OK(gm_window_remove(xgt_dom, w));
+	mock_end();
+}
+
 /* Nobody gets the page before the hypervisor has taken it from the guest. */
 static void invalidate_waits_for_revoke(void)
 {
@@ -397,13 +424,21 @@ static void calls_do_not_wait(void)
 	OK(gm_window_remove(xgt_dom, other));
 	OK(madvise((void *)p, SIZE, MADV_DONTNEED));
 	OK(gm_window_remove(xgt_dom, w));
-	/* Its window has gone: the vCPU runs, and has always been able to. */
-	run_join(&run, XGM_NOWINDOW);
+	/*
+	 * The vCPU has long been let run: it finds no window, or, if it was
+	 * quick, had found what was bound there in between.
+	 */
+	pthread_join(run.thread, NULL);
+	CHECK(run.access.out_result == XGM_NOWINDOW ||
+	      (run.access.out_result == XGM_DONE && run.access.value <= 1));
 	uffd_give(&u, 0, 5);
 	mock_end();
 }
 
-/* What is put in place of slow memory is what the vCPU sees in the end. */
+/*
+ * What is put in place of slow memory is seen at once, though someone still
+ * waits for what was there before.
+ */
 static void rebind_under_slow(void)
 {
 	struct mock_run run;
@@ -420,9 +455,66 @@ static void rebind_under_slow(void)
 	CHECK_EQ(uffd_wanted(&u), 2);
 	OK(gm_bind(xgt_dom, w, 0, SIZE, p, XEN_GPUMEM_BIND_REPLACE,
 		   XEN_GPUMEM_POLICY_INJECT));
-	CHECK_EQ(g_read(BASE + 2 * PAGE), 33);
-	uffd_give(&u, 2, 666);
 	CHECK_EQ(run_join(&run, XGM_DONE), 33);
+	CHECK_EQ(g_read(BASE + 2 * PAGE), 33);
+	/* The old page comes at last: too late to be seen. */
+	uffd_give(&u, 2, 666);
+	xgt_sleep_ms(50);
+	CHECK_EQ(g_read(BASE + 2 * PAGE), 33);
+	OK(gm_unbind(xgt_dom, w, 0, SIZE));
+	g_expect(BASE + 2 * PAGE, READ, XGM_MMIO);
+	mock_end();
+}
+
+/* The same with nothing in its place. */
+static void unbind_under_slow(void)
+{
+	struct mock_run run;
+	struct uffd u;
+	uint32_t w;
+
+	mock_begin(2);
+	uffd_new(&u, SIZE);
+	w = window_of(u.map, SIZE);
+	run_start(&run, 1, BASE + 2 * PAGE, READ, 0);
+	CHECK_EQ(uffd_wanted(&u), 2);
+	OK(gm_unbind(xgt_dom, w, 0, SIZE));
+	run_join(&run, XGM_MMIO);
+	uffd_give(&u, 2, 666);
+	mock_end();
+}
+
+/*
+ * A vCPU that leaves fault after fault behind does not gather sleepers; but in
+ * the end it is served.
+ */
+static void abandoned_faults(void)
+{
+	struct mock_run run;
+	struct uffd u;
+	uint32_t w;
+
+	mock_begin(1);
+	uffd_new(&u, 64 * PAGE);
+	w = window_of(u.map, 64 * PAGE);
+	for (int i = 0; i < 32; i++) {
+		run_start(&run, 0, BASE + 2 * i * PAGE, READ, 0);
+		if (i < 2)
+			CHECK_EQ(uffd_wanted(&u), 2 * i);
+		wait_waiting(1);
+		/* It comes to the same page in another window's place. */
+		OK(gm_window_move(xgt_dom, w, BASE + MIB));
+		run_join(&run, XGM_NOWINDOW);
+		OK(gm_window_move(xgt_dom, w, BASE));
+	}
+	run_start(&run, 0, BASE + 63 * PAGE, READ, 0);
+	xgt_sleep_ms(100);
+	CHECK(!run_done(&run));
+	uffd_give(&u, 0, 1);
+	CHECK_EQ(uffd_wanted(&u), 63);
+	uffd_give(&u, 63, 64);
+	CHECK_EQ(run_join(&run, XGM_DONE), 64);
+	uffd_give(&u, 2, 1);
 	mock_end();
 }
 
@@ -603,6 +695,7 @@ static void plugged(void)
 
 static const struct xgt_test tests[] = {
 	{ "L2-mock-retry-resolving", "L2,L3", invalidate_while_resolving, 0, 0 },
+	{ "L2-mock-map-vs-invalidate", "L2", map_vs_invalidate, 0, 0 },
 	{ "L2-mock-retry-mapping", "L2", invalidate_while_mapping, 0, 0 },
 	{ "L2-mock-revoke-waits", "L2", invalidate_waits_for_revoke, 0, 0 },
 	{ "L19-mock-map-stops", "L19", map_stops_early, 0, 0 },
@@ -614,6 +707,8 @@ static const struct xgt_test tests[] = {
 	{ "L20-mock-slow-backing", "L20", slow_backing, 0, 0 },
 	{ "L11-mock-calls-no-wait", "L11", calls_do_not_wait, 0, 0 },
 	{ "L11-mock-rebind-slow", "L11", rebind_under_slow, 0, 0 },
+	{ "L11-mock-unbind-slow", "L11", unbind_under_slow, 0, 0 },
+	{ "L19-mock-abandoned-faults", "L19,L3", abandoned_faults, 0, 0 },
 	{ "L3-mock-stale-token", "L3", stale_token, 0, 0 },
 	{ "L3-mock-spurious-wakes", "L3", spurious_wakes, 0, 0 },
 	{ "L19-mock-spurious-events", "L19", spurious_events, 0, 0 },
