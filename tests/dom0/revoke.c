@@ -260,7 +260,7 @@ static void downgrade(void)
  */
 static void hammer(void)
 {
-	const uint64_t length = 64 * PAGE;
+	const uint64_t length = 16 * PAGE;
 	volatile uint64_t *side[2], *at = map_anon(length);
 	unsigned long swaps = 0, written[2] = { 0 };
 	int fd[2], away;
@@ -279,7 +279,7 @@ static void hammer(void)
 		   XEN_GPUMEM_POLICY_INJECT));
 	cmd_start(0, XG_CMD_HAMMER, XGT_WINDOW, length, 0x10000);
 	cmd_start(1, XG_CMD_HAMMER, XGT_WINDOW, length, 0x20000);
-	for (away = 1; swaps < 60; swaps++, away ^= 1) {
+	for (away = 1; swaps < 40; swaps++, away ^= 1) {
 		volatile uint64_t *old = side[away ^ 1];
 
 		cmd_advance(swaps & 1, 3);
