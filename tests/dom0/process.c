@@ -145,7 +145,8 @@ static void backend_killed(void)
 		/* Both end by themselves: a write finds nothing and injects. */
 		CHECK_EQ(cmd_wait(0).status, XG_FAULT);
 		CHECK_EQ(cmd_wait(1).status, XG_FAULT);
-		CHECK_EQ(gm_pages(b->dom, b->window, 0, 0), 0);
+		/* None of the process's: a page of zeroes may be there. */
+		CHECK(gm_pages(b->dom, b->window, 0, 0) <= (i & 1));
 		if (policy == XEN_GPUMEM_POLICY_ZERO)
 			CHECK_EQ(guest_read(XGT_WINDOW), 0);
 		else
