@@ -397,6 +397,28 @@ bool g_can_write(uint32_t window, uint64_t index)
 	return inspect(window, index).out_attr & XEN_LEND_ATTR_WRITE;
 }
 
+/**
+ * g_frame - which frame the guest has for a page
+ * @window: id
+ * @index: page in it
+ *
+ * Return: as the mock counts, see hv-mock.h; ~0: none
+ */
+uint64_t g_frame(uint32_t window, uint64_t index)
+{
+	return inspect(window, index).out_frame;
+}
+
+/**
+ * g_noncacheable - does the guest have a page, and not cacheable?
+ * @window: id
+ * @index: page in it
+ */
+bool g_noncacheable(uint32_t window, uint64_t index)
+{
+	return inspect(window, index).out_attr & XEN_LEND_ATTR_NC;
+}
+
 static void *run_thread(void *arg)
 {
 	struct mock_run *run = arg;

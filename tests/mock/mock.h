@@ -70,6 +70,8 @@ void g_expect(uint64_t gpa, uint32_t access, enum xgm_result result);
 /* Does the guest have the page now, and may it write? */
 bool g_has(uint32_t window, uint64_t index);
 bool g_can_write(uint32_t window, uint64_t index);
+uint64_t g_frame(uint32_t window, uint64_t index);
+bool g_noncacheable(uint32_t window, uint64_t index);
 
 /* An access by a thread of its own. */
 struct mock_run {
