@@ -12,6 +12,9 @@
 
 #define LENGTH	(64 * PAGE)
 #define DEATHS	20
+#define CLOSES	8
+/* What a guest uses whose writes will be emulated, one by one. */
+#define USED	(8 * PAGE)
 
 /* What a backend does with a domain fd that it was given. */
 struct backend {
@@ -213,7 +216,7 @@ static void fd_closed(void)
 {
 	volatile uint64_t *map = map_shared(memfd_new(LENGTH), LENGTH);
 
-	for (int i = 0; i < DEATHS; i++) {
+	for (int i = 0; i < CLOSES; i++) {
 		int fd = second_fd();
 		uint32_t window;
 		uint64_t sum;
@@ -222,8 +225,8 @@ static void fd_closed(void)
 				 XEN_GPUMEM_POLICY_INJECT, &window));
 		OK(gm_bind(fd, window, 0, LENGTH, map, 0,
 			   XEN_GPUMEM_POLICY_INJECT));
-		cmd_start(0, XG_CMD_HAMMER, XGT_WINDOW, LENGTH, 1);
-		cmd_start(1, XG_CMD_HAMMER, XGT_WINDOW, LENGTH, 2);
+		cmd_start(0, XG_CMD_HAMMER, XGT_WINDOW, USED, 1);
+		cmd_start(1, XG_CMD_HAMMER, XGT_WINDOW, USED, 2);
 		cmd_advance(0, 1);
 		cmd_advance(1, 1);
 		close(fd);
