@@ -111,7 +111,7 @@ build_helpers()
 		cd testbed
 		flags="-O2 -Wall -Wextra -Werror -static -D_GNU_SOURCE"
 		gcc $flags -o ../build/image/init init.c physinfo.c
-		gcc $flags -o ../build/image/xg-guest xg-guest.c
+		gcc $flags -o ../build/image/xg-guest xg-guest.c physinfo.c
 		gcc $flags -o ../build/image/smoke smoke.c
 		gcc $flags -o ../build/image/boots boots.c physinfo.c
 		gcc $flags -o ../build/image/smoke-guest smoke-guest.c'

@@ -111,6 +111,7 @@ static int write_config(const char *path, int argc, char **argv)
 	const char *ramdisk = "/guest/initramfs";
 	FILE *f = fopen(path, "we");
 	int i = 3;
+	long khz;
 
 	if (!f)
 		return -1;
@@ -127,7 +128,15 @@ static int write_config(const char *path, int argc, char **argv)
 	fprintf(f, "on_crash = \"destroy\"\n");
 	for (; i + 1 < argc && !strcmp(argv[i], "-c"); i += 2)
 		fprintf(f, "%s\n", argv[i + 1]);
-	fprintf(f, "cmdline = \"console=hvc0 panic=-1 loglevel=5 pci=off");
+	/*
+	 * Tell the kernel what it would find out by polling a timer's port:
+	 * each poll is an exit, and on a busy host the answer is wrong.  The
+	 * rest is left out because it takes time and is not what is tested.
+	 */
+	khz = xen_cpu_khz();
+	fprintf(f, "cmdline = \"console=hvc0 panic=-1 loglevel=5 pci=off"
+		" tsc_early_khz=%ld lpj=%ld mitigations=off lsm=capability"
+		" cryptomgr.notests=1", khz, khz * 1000 / 250);
 	if (i < argc && !strcmp(argv[i], "--"))
 		i++;
 	for (; i < argc; i++)

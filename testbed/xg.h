@@ -19,4 +19,7 @@
 /* Free pages in Xen's heap, or -1. */
 long xen_free_pages(void);
 
+/* Frequency of the time stamp counter in kHz, or 0. */
+long xen_cpu_khz(void);
+
 #endif
