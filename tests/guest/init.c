@@ -232,6 +232,7 @@ static int serve(void)
 
 	sigaction(SIGSEGV, &sa, NULL);
 	sigaction(SIGBUS, &sa, NULL);
+	sigaction(SIGILL, &sa, NULL);
 	stamp("arena");
 	if (!map_arena())
 		return 1;

@@ -72,6 +72,19 @@ enum xg_cmd {
 	XG_CMD_HYPERCALL,
 	XG_CMD_POWER_OFF,
 	XG_CMD_CRASH,
+	/* One access that Xen emulates.  kind, gpa, gpa, value -> old value */
+	XG_CMD_EMULATE,
+};
+
+/* With p the first address, q the second: see emulate.c. */
+enum xg_emulate {
+	XG_EMULATE_READ,	/* p -> value */
+	XG_EMULATE_WRITE,	/* value -> p */
+	XG_EMULATE_XADD,	/* p += value -> old */
+	XG_EMULATE_CMPXCHG,	/* if p == low half of value, p = value -> old */
+	XG_EMULATE_MOVS,	/* value bytes from q to p -> bytes left */
+	XG_EMULATE_STOS,	/* value bytes of 0x5a to p -> bytes left */
+	XG_EMULATE_NOP,		/* an exception if Xen does not emulate */
 };
 
 enum xg_status {

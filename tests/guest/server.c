@@ -321,6 +321,7 @@ static void (*const commands[])(struct xg_run *run) = {
 	[XG_CMD_HYPERCALL] = do_hypercall,
 	[XG_CMD_POWER_OFF] = do_power_off,
 	[XG_CMD_CRASH] = do_crash,
+	[XG_CMD_EMULATE] = xg_emulate,
 };
 
 /* --- slots ---------------------------------------------------------------- */

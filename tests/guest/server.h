@@ -29,6 +29,7 @@ void xg_serve(unsigned int cpu);
 
 void xg_draw(struct xg_run *run, volatile uint32_t *fb);
 void xg_animate(struct xg_run *run, volatile uint32_t *fb);
+void xg_emulate(struct xg_run *run);
 
 static inline bool xg_stopped(const struct xg_run *run)
 {
