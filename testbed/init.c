@@ -23,7 +23,7 @@
  * not ended is reported as failed here, where the exit status is known; the
  * machine is always powered off, whatever went wrong before.
  */
-#include "xg.h"
+#include "init.h"
 
 #include <dirent.h>
 #include <poll.h>
@@ -32,9 +32,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-
-#define GUEST_LOG_DIR	"/var/log/xen/console"
-#define MAX_GUEST_LOGS	64
 
 static int lines_fd = -1;
 static int files_fd = -1;
@@ -48,12 +45,6 @@ static bool bare;
 static char open_test[128];
 static double open_since;
 
-/* How far each guest's console log has been passed on. */
-static struct guest_log {
-	char name[64];
-	off_t done;
-} guest_logs[MAX_GUEST_LOGS];
-
 static double now(void)
 {
 	struct timespec ts;
@@ -62,24 +53,14 @@ static double now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-static void write_all(int fd, const void *buf, size_t len)
-{
-	const char *p = buf;
-
-	while (fd >= 0 && len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return;
-		p += n;
-		len -= n;
-	}
-}
-
-/* One line to the kernel log.  A write to kmsg is one record: never torn. */
-static void to_console(const char *prefix, const char *line)
+/**
+ * to_console - one line to the kernel log, and so to the serial console
+ * @prefix: who said it
+ * @line: what
+ *
+ * A write to kmsg is one record: never torn.
+ */
+void to_console(const char *prefix, const char *line)
 {
 	char buf[900];
 	int n = snprintf(buf, sizeof(buf), "<4>%s%s\n", prefix, line);
@@ -123,70 +104,6 @@ static void __attribute__((format(printf, 1, 2))) emitf(const char *fmt, ...)
 	vsnprintf(buf, sizeof(buf), fmt, ap);
 	va_end(ap);
 	emit(buf);
-}
-
-/* --- console logs of the guests ---------------------------------------- */
-
-static struct guest_log *guest_log(const char *name)
-{
-	struct guest_log *g;
-
-	for (g = guest_logs; g < guest_logs + MAX_GUEST_LOGS; g++) {
-		if (!g->name[0])
-			snprintf(g->name, sizeof(g->name), "%s", name);
-		if (!strcmp(g->name, name))
-			return g;
-	}
-	return NULL;
-}
-
-/* Pass on what one guest has written since; only whole lines, unless @last. */
-static void forward_guest_log(const char *file, bool last)
-{
-	char path[300], prefix[80], buf[4096], *p, *nl;
-	struct guest_log *g = guest_log(file);
-	ssize_t n;
-	int fd;
-
-	if (!g)
-		return;
-	snprintf(path, sizeof(path), GUEST_LOG_DIR "/%s", file);
-	snprintf(prefix, sizeof(prefix), "%.*s| ",
-		 (int)strcspn(file, "."), file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	while ((n = pread(fd, buf, sizeof(buf) - 1, g->done)) > 0) {
-		buf[n] = '\0';
-		for (p = buf; (nl = strchr(p, '\n')); p = nl + 1) {
-			*nl = '\0';
-			p[strcspn(p, "\r")] = '\0';
-			if (*p)
-				to_console(prefix, p);
-		}
-		/* An unfinished line waits, unless it can not be finished. */
-		if (*p && (last || p == buf)) {
-			to_console(prefix, p);
-			p = buf + n;
-		}
-		g->done += p - buf;
-		if (p == buf)
-			break;
-	}
-	close(fd);
-}
-
-static void forward_guest_logs(bool last)
-{
-	DIR *dir = opendir(GUEST_LOG_DIR);
-	struct dirent *e;
-
-	if (!dir)
-		return;
-	while ((e = readdir(dir)))
-		if (!strncmp(e->d_name, "guest-", 6))
-			forward_guest_log(e->d_name, last);
-	closedir(dir);
 }
 
 /* --- running programs --------------------------------------------------- */
@@ -559,65 +476,6 @@ static void check_module_unloads(void)
 	verdict("L13-epilogue-rmmod-clean", "L13", since, why);
 }
 
-/* --- files that leave the machine ---------------------------------------- */
-
-static void send_file(const char *dir, const char *name)
-{
-	static char buf[65536];
-	char header[512] = "";
-	unsigned int sum = 0;
-	char path[400];
-	struct stat st;
-	off_t left;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-		goto out;
-	snprintf(header, 100, "%s", name);
-	strcpy(header + 100, "0000644");
-	strcpy(header + 108, "0000000");
-	strcpy(header + 116, "0000000");
-	snprintf(header + 124, 12, "%011lo", (unsigned long)st.st_size);
-	strcpy(header + 136, "00000000000");
-	memset(header + 148, ' ', 8);
-	header[156] = '0';
-	memcpy(header + 257, "ustar\00000", 8);
-	for (int i = 0; i < 512; i++)
-		sum += (unsigned char)header[i];
-	snprintf(header + 148, 8, "%06o", sum);
-	write_all(files_fd, header, sizeof(header));
-	/* The size is a promise by now: pad if the file shrank meanwhile. */
-	for (left = (st.st_size + 511) & ~511L; left > 0; ) {
-		size_t part = left < (off_t)sizeof(buf) ? (size_t)left :
-							   sizeof(buf);
-		ssize_t n = read(fd, buf, part);
-
-		if (n < 0)
-			n = 0;
-		memset(buf + n, 0, part - n);
-		write_all(files_fd, buf, part);
-		left -= part;
-	}
-out:
-	close(fd);
-}
-
-static void send_files(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *e;
-
-	while (dir && (e = readdir(dir)))
-		if (e->d_name[0] != '.')
-			send_file(path, e->d_name);
-	if (dir)
-		closedir(dir);
-}
-
 /* --- the scenario --------------------------------------------------------- */
 
 static bool load_named_modules(char *line)
@@ -697,8 +555,8 @@ int main(void)
 		run_scenario();
 	}
 	forward_guest_logs(true);
-	send_files("/xg/out");
-	send_files(GUEST_LOG_DIR);
+	send_files(files_fd, "/xg/out");
+	send_files(files_fd, GUEST_LOG_DIR);
 	emit("XG-DONE");
 	sync();
 	usleep(100000);
