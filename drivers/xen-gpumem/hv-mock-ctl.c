@@ -33,7 +33,7 @@ struct io_page {
 	void __iomem *map;
 };
 
-/* --- a vCPU's access -------------------------------------------------------- */
+/* --- a vCPU's access ---------------------------------------------------- */
 
 static void copy_word(struct xgm_access *arg, struct io_page *io)
 {
@@ -165,7 +165,7 @@ static int ctl_access(struct mock_domain *d, void *p)
 	return ret;
 }
 
-/* --- the other calls on a domain --------------------------------------------- */
+/* --- the other calls on a domain ---------------------------------------- */
 
 static int ctl_kill(struct mock_domain *d, void *p)
 {
@@ -251,7 +251,7 @@ static int ctl_stats(struct mock_domain *d, void *p)
 	return 0;
 }
 
-/* --- the device ---------------------------------------------------------------- */
+/* --- the device --------------------------------------------------------- */
 
 /* Calls with a function are about one domain: their argument begins with it. */
 static const struct ctl_call {

@@ -37,7 +37,7 @@ static struct mock_injection mock_injections[XGM_OP_NR];
 static DECLARE_WAIT_QUEUE_HEAD(mock_hold_wait);
 static struct workqueue_struct *mock_wq;
 
-/* --- domains ---------------------------------------------------------------- */
+/* --- domains ------------------------------------------------------------ */
 
 /**
  * mock_domain_get - find a domain by its number, and keep it
@@ -161,7 +161,7 @@ void mock_domain_kill(struct mock_domain *d, bool gone)
 
 		d->dying = true;
 		d->gone |= gone;
-		/* What was lent is out of reach; the windows stay for detach. */
+		/* What was lent is out of reach; windows stay for detach. */
 		if (gone)
 			list_for_each_entry(w, &d->windows, link)
 				mock_p2m_clear(d, w, 0, w->nr, false);
@@ -200,7 +200,7 @@ void mock_domains_kill(const void *owner)
 	}
 }
 
-/* --- faults and events -------------------------------------------------------- */
+/* --- faults and events -------------------------------------------------- */
 
 /**
  * mock_raise - raise the lender's event
@@ -279,7 +279,7 @@ void mock_fault(struct mock_domain *d, struct mock_vcpu *v, u32 window,
 		mock_raise(d);
 }
 
-/* --- injections --------------------------------------------------------------- */
+/* --- injections --------------------------------------------------------- */
 
 /**
  * mock_inject - set an operation's injection, and its counters to zero

@@ -19,7 +19,7 @@
 
 #define MOCK_FIRST_GFN	0x100	/* below lies the platform's first MiB */
 
-/* --- the paging pool ------------------------------------------------------ */
+/* --- the paging pool ---------------------------------------------------- */
 
 /**
  * mock_pool_fill - give a new domain its page tables
@@ -72,7 +72,7 @@ static void pool_put(struct mock_domain *d, struct mock_leaf *leaf)
 	leaf->entry = NULL;
 }
 
-/* --- windows ---------------------------------------------------------------- */
+/* --- windows ------------------------------------------------------------ */
 
 /**
  * mock_window_alloc - make a window that belongs to no domain yet
@@ -165,7 +165,7 @@ void mock_window_free(struct mock_domain *d, struct mock_window *w)
 	d->nr_pages -= w->nr;
 }
 
-/* --- entries ---------------------------------------------------------------- */
+/* --- entries ------------------------------------------------------------ */
 
 /**
  * mock_plugged - has the guest something of its own there?
@@ -244,8 +244,7 @@ int mock_p2m_set(struct mock_domain *d, struct mock_window *w, u64 index,
 		return -EEXIST;
 	if (!*entry)
 		leaf->present++;
-	*entry = frame << 8 | MOCK_PRESENT |
-		 (attr & (GPUMEM_ATTR_WRITE | GPUMEM_ATTR_NC));
+	*entry = frame << 8 | MOCK_PRESENT | (attr & MOCK_ATTRS);
 	return 0;
 }
 

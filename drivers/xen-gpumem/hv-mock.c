@@ -54,7 +54,7 @@ static struct mock_domain *begin(struct gpumem_hv_dom *dom, enum xgm_op op,
 	return d;
 }
 
-/* --- the table ------------------------------------------------------------------ */
+/* --- the table ---------------------------------------------------------- */
 
 static int mock_query(int domid, struct gpumem_hv_info *info)
 {
@@ -353,8 +353,9 @@ static int map_page(struct mock_domain *d, struct mock_window *w, u64 index,
 	return 0;
 }
 
-static int do_map(struct mock_domain *d, u32 id, const struct gpumem_extent *ext,
-		  unsigned int nr, unsigned int *done)
+static int do_map(struct mock_domain *d, u32 id,
+		  const struct gpumem_extent *ext, unsigned int nr,
+		  unsigned int *done)
 {
 	struct mock_window *w;
 	int ret;

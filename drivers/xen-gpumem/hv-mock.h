@@ -45,7 +45,8 @@
 
 /* A page table entry: the frame above, attributes below; zero is absent. */
 #define MOCK_PRESENT		BIT_ULL(7)
-#define MOCK_ATTR(entry)	((u32)(entry) & (GPUMEM_ATTR_WRITE | GPUMEM_ATTR_NC))
+#define MOCK_ATTRS		(GPUMEM_ATTR_WRITE | GPUMEM_ATTR_NC)
+#define MOCK_ATTR(entry)	((u32)(entry) & MOCK_ATTRS)
 #define MOCK_FRAME(entry)	((entry) >> 8)
 
 /*

@@ -13,7 +13,7 @@
 #define PAGES	8
 #define SIZE	(PAGES * PAGE)
 
-/* --- the walk ------------------------------------------------------------------- */
+/* --- the walk ----------------------------------------------------------- */
 
 struct script {
 	enum xgm_op op;
@@ -199,7 +199,7 @@ static void walk_esrch(void)
 	walk_all(all_ops, ARRAY_SIZE(all_ops), ESRCH);
 }
 
-/* --- transient errors ------------------------------------------------------------- */
+/* --- transient errors --------------------------------------------------- */
 
 /* What passes is waited for, and what stays gets the policy, within a bound. */
 static void transient(void)
@@ -289,7 +289,7 @@ static void pool_exhausted(void)
 	mock_end();
 }
 
-/* --- generations ------------------------------------------------------------------- */
+/* --- generations -------------------------------------------------------- */
 
 static void domid_reused(void)
 {
@@ -332,7 +332,7 @@ static void domid_reused(void)
 	mock_end();
 }
 
-/* --- limits -------------------------------------------------------------------------- */
+/* --- limits ------------------------------------------------------------- */
 
 static void limits(void)
 {
@@ -378,7 +378,7 @@ static void limits(void)
 	mock_end();
 }
 
-/* --- policies -------------------------------------------------------------------------- */
+/* --- policies ----------------------------------------------------------- */
 
 static void policy_holes(void)
 {

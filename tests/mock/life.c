@@ -29,7 +29,7 @@ static void info(void)
 	mock_end();
 }
 
-/* --- fds ---------------------------------------------------------------------- */
+/* --- fds ---------------------------------------------------------------- */
 
 /* The last fd closes while vCPUs wait, for slow memory and for nothing. */
 static void close_in_fault(void)
@@ -95,7 +95,7 @@ static void two_fds(void)
 	mock_end();
 }
 
-/* --- processes -------------------------------------------------------------------- */
+/* --- processes ---------------------------------------------------------- */
 
 static struct uffd child_uffd;
 static uint32_t child_window;
@@ -283,7 +283,7 @@ static void fork_inherits(void)
 	mock_end();
 }
 
-/* --- domains ---------------------------------------------------------------------------- */
+/* --- domains ------------------------------------------------------------ */
 
 static void domain_dies_in_fault(void)
 {
@@ -343,7 +343,7 @@ static void domain_is_dying(void)
 	mock_end();
 }
 
-/* --- the module --------------------------------------------------------------------------- */
+/* --- the module --------------------------------------------------------- */
 
 static int unload(void)
 {

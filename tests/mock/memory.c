@@ -303,7 +303,7 @@ static void readonly_bind(void)
 		g_expect(BASE + i * PAGE, WRITE, XGM_INJECTED);
 		CHECK_EQ(g_read(BASE + i * PAGE), 40 + i % PAGES);
 	}
-	/* Not by this way either: the process's own rights are no way around. */
+	/* Nor by this way: that the process may write changes nothing. */
 	ERR(gm_populate(xgt_dom, w, 0, PAGE, XEN_GPUMEM_POPULATE_WRITE, NULL),
 	    ENODATA);
 	for (int i = 0; i < PAGES; i++)

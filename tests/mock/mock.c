@@ -17,7 +17,7 @@ static int ctl(unsigned long nr, void *arg)
 	return ioctl(mock_ctl, nr, arg) < 0 ? -errno : 0;
 }
 
-/* --- the domain ---------------------------------------------------------------- */
+/* --- the domain --------------------------------------------------------- */
 
 /**
  * mock_create - make the domain
@@ -134,7 +134,7 @@ void mock_end(void)
 	OK(ctl(XGM_KILL, &k));
 }
 
-/* --- injections ------------------------------------------------------------------ */
+/* --- injections --------------------------------------------------------- */
 
 /**
  * mock_inject - make an operation fail
@@ -279,7 +279,7 @@ void mock_poke(enum xgm_poke_what what, unsigned int vcpu)
 	OK(ctl(XGM_POKE, &p));
 }
 
-/* --- the guest ------------------------------------------------------------------ */
+/* --- the guest ---------------------------------------------------------- */
 
 /* A domain that is not there any more has no vCPU to speak of. */
 static int run_access(struct xgm_access *a)
@@ -481,7 +481,7 @@ void wait_waiting(unsigned int vcpus)
 	EVENTUALLY(mock_stats().out_waiting == vcpus);
 }
 
-/* --- memory ---------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------- */
 
 /**
  * window_new - make a window at BASE
@@ -586,7 +586,7 @@ void uffd_give(struct uffd *u, uint64_t page, uint64_t word)
 	}
 }
 
-/* --- calls in threads --------------------------------------------------------------- */
+/* --- calls in threads --------------------------------------------------- */
 
 static void *call_thread(void *arg)
 {

@@ -42,7 +42,7 @@ struct xgm_stats mock_stats(void);
 /* The driver kept the contract so far. */
 void mock_check(void);
 
-/* --- injections ------------------------------------------------------------ */
+/* --- injections --------------------------------------------------------- */
 
 void mock_inject(enum xgm_op op, int err, unsigned int skip,
 		 unsigned int times);
@@ -58,7 +58,7 @@ void mock_whole(void);
 void mock_plug(uint64_t gpa, unsigned int pages);
 void mock_poke(enum xgm_poke_what what, unsigned int vcpu);
 
-/* --- the guest -------------------------------------------------------------- */
+/* --- the guest ---------------------------------------------------------- */
 
 struct xgm_access guest_access(unsigned int vcpu, uint64_t gpa,
 			       uint32_t access, uint64_t value);
@@ -89,7 +89,7 @@ uint64_t run_join(struct mock_run *run, enum xgm_result result);
 /* Wait until so many vCPUs wait. */
 void wait_waiting(unsigned int vcpus);
 
-/* --- memory ------------------------------------------------------------------ */
+/* --- memory ------------------------------------------------------------- */
 
 /* Window at BASE. */
 uint32_t window_new(uint64_t length, uint32_t hole_policy);

@@ -14,13 +14,13 @@
 #define PAGES	8
 #define SIZE	(PAGES * PAGE)
 
-/* --- the retry protocol -------------------------------------------------------- */
+/* --- the retry protocol ------------------------------------------------- */
 
 /*
  * While a worker waits for a page, another page of the same batch goes.  What
  * the worker has learned of it by then must not be used.
  */
-static void invalidate_while_resolving(void)
+static void change_while_resolving(void)
 {
 	struct xen_gpumem_window_query q;
 	struct mock_run run;
@@ -165,7 +165,7 @@ static void map_stops_early(void)
 	mock_end();
 }
 
-/* --- slow memory holds up nobody else ----------------------------------------------- */
+/* --- slow memory holds up nobody else ----------------------------------- */
 
 #define SLOW	12
 
@@ -329,7 +329,7 @@ static void abandoned_faults(void)
 	mock_end();
 }
 
-/* --- records and events ------------------------------------------------------------------ */
+/* --- records and events ------------------------------------------------- */
 
 /* An answer to a fault that is over reaches nobody, least the next fault. */
 static void stale_token(void)
@@ -451,7 +451,7 @@ static void same_page(void)
 	mock_end();
 }
 
-/* --- a page that cannot be mapped is nobody else's loss ------------------------------------ */
+/* --- a page that cannot be mapped is nobody else's loss ----------------- */
 
 static void bad_neighbour(void)
 {
@@ -505,7 +505,7 @@ static void plugged(void)
 }
 
 static const struct xgt_test tests[] = {
-	{ "L2-mock-retry-resolving", "L2,L3", invalidate_while_resolving, 0, 0 },
+	{ "L2-mock-retry-resolving", "L2,L3", change_while_resolving, 0, 0 },
 	{ "L2-mock-map-vs-invalidate", "L2", map_vs_invalidate, 0, 0 },
 	{ "L2-mock-retry-mapping", "L2", invalidate_while_mapping, 0, 0 },
 	{ "L2-mock-revoke-waits", "L2", invalidate_waits_for_revoke, 0, 0 },

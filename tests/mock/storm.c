@@ -198,7 +198,7 @@ static void move_storm(void)
 	mock_end();
 }
 
-/* --- chaos ------------------------------------------------------------------ */
+/* --- chaos -------------------------------------------------------------- */
 
 #define CHAOS_CALLERS	3
 #define CHAOS_VCPUS	4
@@ -266,7 +266,8 @@ static void chaos_step(struct chaos *c)
 	case 1 ... 4:
 		chaos_allow(gm_bind(xgt_dom, w, from * PAGE, nr * PAGE,
 				    p + from * PAGE,
-				    chaos_random(c, 8) & XEN_GPUMEM_BIND_REPLACE,
+				    chaos_random(c, 2) *
+				    XEN_GPUMEM_BIND_REPLACE,
 				    chaos_random(c, 2)), "bind");
 		break;
 	case 5:

@@ -17,7 +17,7 @@ static void check_place(uint32_t w, uint64_t index, bool vram, uint64_t start,
 	bool in_bar = pfn >= start / PAGE && pfn < end / PAGE;
 
 	if (in_bar != vram || g_noncacheable(w, index) != vram)
-		FAIL("page %lu: frame 0x%lx, noncacheable %d, in video memory: %d",
+		FAIL("page %lu: frame 0x%lx, noncacheable %d, in VRAM: %d",
 		     index, pfn, g_noncacheable(w, index), vram);
 }
 

@@ -19,7 +19,8 @@
 #endif
 
 /* A structure's size; then its fields: offset and size of each. */
-#define SIZE(type, size)	ASSERT(sizeof(struct type) == (size) + ABI_BREAK)
+#define SIZE(type, size)						\
+	ASSERT(sizeof(struct type) == (size) + ABI_BREAK)
 #define AT(type, field, offset, size)					\
 	ASSERT(offsetof(struct type, field) == (offset) &&		\
 	       sizeof(((struct type *)0)->field) == (size) &&		\

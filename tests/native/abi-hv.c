@@ -11,7 +11,8 @@
 #define SAME(a, b)	\
 	ASSERT((unsigned long long)(a) == (unsigned long long)(b) + ABI_BREAK)
 #define SAME_AT(s, t, field)						\
-	ASSERT(offsetof(struct s, field) == offsetof(struct t, field) &&	\
+	ASSERT(offsetof(struct s, field) ==				\
+	       offsetof(struct t, field) &&				\
 	       sizeof(((struct s *)0)->field) == sizeof(((struct t *)0)->field))
 
 SAME(GPUMEM_HV_PARKED, XEN_LEND_PARKED);

@@ -26,9 +26,11 @@ typedef uint64_t u64;
 	_Static_assert(__builtin_types_compatible_p(__typeof__(a),	\
 						    __typeof__(b)), "types")
 #define min(a, b) ({ shim_same((a) + 0, (b) + 0);			\
-	__typeof__((a) + 0) min_a = (a), min_b = (b); min_a < min_b ? min_a : min_b; })
+	__typeof__((a) + 0) min_a = (a), min_b = (b);			\
+	min_a < min_b ? min_a : min_b; })
 #define max(a, b) ({ shim_same((a) + 0, (b) + 0);			\
-	__typeof__((a) + 0) max_a = (a), max_b = (b); max_a > max_b ? max_a : max_b; })
+	__typeof__((a) + 0) max_a = (a), max_b = (b);			\
+	max_a > max_b ? max_a : max_b; })
 
 static inline bool shim_bit(const unsigned long *map, unsigned long bit)
 {

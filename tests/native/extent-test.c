@@ -26,7 +26,7 @@
 
 typedef unsigned __int128 wide;
 
-/* --- gpumem_range_valid() --------------------------------------------------- */
+/* --- gpumem_range_valid() ----------------------------------------------- */
 
 static void check_valid(u64 start, u64 length)
 {
@@ -36,6 +36,12 @@ static void check_valid(u64 start, u64 length)
 	CHECK(gpumem_range_valid(start, length) == want,
 	      "start %llx length %llx", (unsigned long long)start,
 	      (unsigned long long)length);
+}
+
+static void check_near(u64 start, int a, u64 length, int b)
+{
+	check_valid(start + a, length + b);
+	check_valid(start + a * PAGE_BYTES, length + b * PAGE_BYTES);
 }
 
 static void range_valid(void)
@@ -49,15 +55,12 @@ static void range_valid(void)
 	for (size_t i = 0; i < ARRAY_SIZE(corners); i++)
 		for (size_t j = 0; j < ARRAY_SIZE(corners); j++)
 			for (int a = -9; a <= 9; a++)
-				for (int b = -9; b <= 9; b++) {
-					check_valid(corners[i] + a,
-						    corners[j] + b);
-					check_valid(corners[i] + a * PAGE_BYTES,
-						    corners[j] + b * PAGE_BYTES);
-				}
+				for (int b = -9; b <= 9; b++)
+					check_near(corners[i], a, corners[j],
+						   b);
 }
 
-/* --- gpumem_clip() ------------------------------------------------------------ */
+/* --- gpumem_clip() ------------------------------------------------------ */
 
 /* Does any byte of the slot lie in the range?  ~0 as end: there is no end. */
 static bool slot_touched(u64 address, u64 slot, u64 start, u64 end)
@@ -132,7 +135,7 @@ static void clip_edges(void)
 	}
 }
 
-/* --- gpumem_around() ------------------------------------------------------------ */
+/* --- gpumem_around() ---------------------------------------------------- */
 
 static void check_around(u64 base, unsigned long nr, unsigned long slot,
 			 unsigned int pages)
@@ -172,7 +175,7 @@ static void around(void)
 		check_around(300, 5000, slot, 512);
 }
 
-/* --- gpumem_span_next() ----------------------------------------------------------- */
+/* --- gpumem_span_next() ------------------------------------------------- */
 
 /* The rule, read out loud: begins and ends set, no long gap inside. */
 static void check_spans(const unsigned long *map, unsigned long from,
@@ -246,7 +249,7 @@ static void spans_never_set(void)
 	CHECK(first == 40 && nr == 1);
 }
 
-/* --- batches ------------------------------------------------------------------------ */
+/* --- batches ------------------------------------------------------------ */
 
 /* A batch as a plain list of pages. */
 struct list {

@@ -56,10 +56,10 @@ struct xgm_kill {
 enum xgm_result {
 	XGM_DONE,		/* value was read or written */
 	XGM_INJECTED,		/* the guest got a fault */
-	XGM_MMIO,		/* went on to the device model: a window is there */
-	XGM_NOWINDOW,		/* the same: no window is there */
+	XGM_MMIO,		/* on to the device model: there is a window */
+	XGM_NOWINDOW,		/* the same: there is none */
 	XGM_OWN,		/* the guest has plugged something of its own */
-	XGM_HUNG,		/* the vCPU was still waiting at the end of the time */
+	XGM_HUNG,		/* the vCPU still waited when time was up */
 	XGM_DEAD,		/* the domain is gone or crashed */
 };
 
@@ -97,7 +97,7 @@ struct xgm_inspect {
  * err: fail with it; ESRCH kills the domain as well.  0: do not fail.
  * POLL with EAGAIN: finds nothing.  REVOKE: fails without revoking, against
  * the contract.  MOVE: revokes first.
- * delay_us: busy-wait first.  hold: wait first, until XGM_RELEASE, 10 s at most.
+ * delay_us: busy-wait first.  hold: wait for XGM_RELEASE first, at most 10 s.
  */
 struct xgm_inject {
 	__u32 op;
@@ -121,9 +121,9 @@ struct xgm_state {
 struct xgm_tune {
 	__u16 domid;
 	__u16 pad;
-	__u32 map_stop;		/* frames after which MAP stops early; 0: never */
+	__u32 map_stop;		/* frames after which MAP stops; 0: never */
 	__u32 whole;		/* downgrades take the page whole */
-	__u32 bad_times;	/* MAP of the page fails with bad_err, so often */
+	__u32 bad_times;	/* MAP of the page fails so, so often */
 	__u32 bad_window;
 	__u32 bad_err;
 	__u64 bad_index;
