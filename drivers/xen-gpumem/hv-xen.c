@@ -100,6 +100,9 @@ static int gpumem_xen_query(int domid, struct gpumem_hv_info *info)
 		return ret;
 	if (op.u.query.version != XEN_LEND_VERSION)
 		return -EOPNOTSUPP;
+	/* Our own number: Xen answers, but names no generation to lend to. */
+	if (domid >= 0 && !op.generation)
+		return -EPERM;
 
 	*info = (struct gpumem_hv_info) {
 		.version = op.u.query.version,
