@@ -14,6 +14,7 @@
  */
 #include <linux/bitops.h>
 #include <linux/capability.h>
+#include <linux/freezer.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/io.h>
@@ -90,6 +91,19 @@ static int access_try(struct mock_domain *d, struct mock_vcpu *v,
 	return XGM_DONE;
 }
 
+/*
+ * Sleep as a vCPU does: whoever plays it can be killed, and frozen.
+ *
+ * Return: jiffies left, zero at the end of the time, or an error if killed
+ */
+static long access_sleep(struct mock_vcpu *v, long left)
+{
+	return ___wait_event(v->wait,
+			     ___wait_cond_timeout(!READ_ONCE(v->waiting)),
+			     TASK_KILLABLE | TASK_FREEZABLE, 0, left,
+			     __ret = schedule_timeout(__ret));
+}
+
 /* Wait to be let run.  Return: enum xgm_result, -EINTR, or TRY_WAIT: go on. */
 static int access_wait(struct mock_domain *d, struct mock_vcpu *v,
 		       unsigned long end)
@@ -97,8 +111,7 @@ static int access_wait(struct mock_domain *d, struct mock_vcpu *v,
 	long left = max_t(long, end - jiffies, 0);
 	long ret;
 
-	ret = wait_event_killable_timeout(v->wait, !READ_ONCE(v->waiting),
-					  left);
+	ret = access_sleep(v, left);
 	guard(spinlock_irqsave)(&d->lock);
 	if (v->waiting) {
 		mock_wake(d, v, GPUMEM_HV_RETRY);

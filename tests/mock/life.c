@@ -343,6 +343,79 @@ static void domain_is_dying(void)
 	mock_end();
 }
 
+/* --- the system -------------------------------------------------------------- */
+
+static int put(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int ret = write(fd, value, strlen(value)) < 0 ? -errno : 0;
+
+	close(fd);
+	return ret;
+}
+
+/*
+ * Freeze all processes for a second, and thaw them.  Devices would be more than
+ * what is asked here: the driver has none, and the test lines go through one.
+ */
+static int suspend(void)
+{
+	int ret = put("/sys/power/pm_test", "freezer");
+
+	if (ret)
+		xgt_skip("no test of suspending: %s", xgt_errname(-ret));
+	put("/sys/module/suspend/parameters/pm_test_delay", "1");
+	put("/sys/power/pm_freeze_timeout", "2000");
+	return put("/sys/power/state", "freeze");
+}
+
+struct suspend_reader {
+	struct mock_call call;
+	int stop;
+	uint64_t reads;
+};
+
+static void suspend_read(void *arg)
+{
+	struct suspend_reader *r = arg;
+
+	while (!__atomic_load_n(&r->stop, __ATOMIC_ACQUIRE)) {
+		uint64_t i = r->reads % PAGES;
+		struct xgm_access a = guest_access(1, BASE + i * PAGE, READ, 0);
+
+		if (a.out_result != XGM_DONE || a.value != 40 + i)
+			FAIL("page %lu: result %u, value 0x%llx", i,
+			     a.out_result, a.value);
+		r->reads++;
+	}
+}
+
+/* The host sleeps and wakes with pages lent and vCPUs faulting all the time. */
+static void suspend_resume(void)
+{
+	struct suspend_reader r = { 0 };
+	volatile uint64_t *p;
+	uint64_t before;
+	uint32_t w;
+
+	mock_begin(2);
+	p = map_shared(memfd_new(SIZE), SIZE);
+	stamp(p, SIZE, 40);
+	w = window_of(p, SIZE);
+	call_start(&r.call, suspend_read, &r);
+	for (int i = 0; i < 3; i++) {
+		/* Everything has to be faulted in anew. */
+		OK(gm_bind(xgt_dom, w, 0, SIZE, p, XEN_GPUMEM_BIND_REPLACE,
+			   XEN_GPUMEM_POLICY_INJECT));
+		OK(suspend());
+		before = r.reads;
+		EVENTUALLY(r.reads > before + 10);
+	}
+	__atomic_store_n(&r.stop, 1, __ATOMIC_RELEASE);
+	call_join(&r.call);
+	mock_end();
+}
+
 /* --- the module --------------------------------------------------------- */
 
 static int unload(void)
@@ -406,6 +479,7 @@ static const struct xgt_test tests[] = {
 	{ "S1-mock-fork-inherits", "S1", fork_inherits, 0, 0 },
 	{ "L13-mock-domain-dies", "L13,S2", domain_dies_in_fault, 0, 0 },
 	{ "L13-mock-domain-dying", "L13,L2", domain_is_dying, 0, 0 },
+	{ "L22-mock-suspend", "L22", suspend_resume, 0, 0 },
 	{ "L13-mock-rmmod", "L13", rmmod, 0, 0 },
 };
 
