@@ -378,6 +378,41 @@ static void limits(void)
 	mock_end();
 }
 
+#define MANY	32768
+
+/* As many bindings as a backend could want, each of one page. */
+static void many_bindings(void)
+{
+	const uint64_t length = MANY * PAGE;
+	volatile uint64_t *p;
+	double since = xgt_now();
+	uint32_t w;
+
+	mock_begin(1);
+	p = map_shared(memfd_new(length), length);
+	w = window_new(length, XEN_GPUMEM_POLICY_MMIO);
+	/* Back to front, so that neighbours are not each other's. */
+	for (uint64_t i = 0; i < MANY; i++)
+		OK(gm_bind(xgt_dom, w, i * PAGE, PAGE,
+			   (char *)p + (MANY - 1 - i) * PAGE, 0,
+			   XEN_GPUMEM_POLICY_INJECT));
+	xgt_info("%u bindings in %.2f s", MANY, xgt_now() - since);
+	for (uint64_t i = 0; i < MANY; i += 1021) {
+		p[(MANY - 1 - i) * PAGE / 8] = i;
+		CHECK_EQ(g_read(BASE + i * PAGE), i);
+	}
+	/* One change of the process's reaches the ones that it is about. */
+	OK(madvise((char *)p + (MANY - 1022) * PAGE, 1022 * PAGE,
+		   MADV_REMOVE));
+	CHECK(!g_has(w, 0) && !g_has(w, 1021) && g_has(w, 2042));
+	since = xgt_now();
+	OK(gm_unbind(xgt_dom, w, 0, length / 2));
+	g_expect(BASE, READ, XGM_MMIO);
+	OK(gm_window_remove(xgt_dom, w));
+	xgt_info("and away in %.2f s", xgt_now() - since);
+	mock_end();
+}
+
 /* --- policies ----------------------------------------------------------- */
 
 static void policy_holes(void)
@@ -450,6 +485,7 @@ static const struct xgt_test tests[] = {
 	{ "S4-mock-pool-exhausted", "S4,L4", pool_exhausted, 0, 0 },
 	{ "S2-mock-domid-reused", "S2", domid_reused, 0, 0 },
 	{ "L19-mock-limits", "L19,S1", limits, 0, 0 },
+	{ "L11-mock-many-bindings", "L11,L19", many_bindings, 0, 0 },
 	{ "L4-mock-holes", "L4", policy_holes, 0, 0 },
 	{ "L4-mock-zero-yields", "L4,L11", policy_zero_yields, 0, 0 },
 };
