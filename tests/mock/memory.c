@@ -8,7 +8,6 @@
  * sees instead.
  */
 #include <linux/udmabuf.h>
-#include <sys/swap.h>
 #include <sys/syscall.h>
 
 #include "mock.h"
@@ -336,155 +335,6 @@ static void write_first(void)
 	mock_end();
 }
 
-static void set_file(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		xgt_skip("%s: %s", path, strerror(errno));
-	close(fd);
-}
-
-/* Make reclaim possible: swap on a compressed RAM disk. */
-static void swap_on(void)
-{
-	static char header[PAGE] __attribute__((aligned(4096)));
-	uint32_t *info = (uint32_t *)(header + 1024);
-	int fd;
-
-	set_file("/sys/block/zram0/disksize", "67108864");
-	fd = open("/dev/zram0", O_RDWR | O_CLOEXEC);
-	info[0] = 1;				/* version */
-	info[1] = 64 * MIB / PAGE - 1;		/* last page */
-	memcpy(header + PAGE - 10, "SWAPSPACE2", 10);
-	if (write(fd, header, PAGE) != (ssize_t)PAGE ||
-	    swapon("/dev/zram0", 0))
-		xgt_skip("no swap: %s", strerror(errno));
-	close(fd);
-}
-
-static void swap_off(void)
-{
-	OK(swapoff("/dev/zram0"));
-	set_file("/sys/block/zram0/reset", "1");
-}
-
-/*
- * Push memory out.  Pages that were just looked at wait in lists of each CPU,
- * where reclaim does not find them; compaction empties those first.
- *
- * Return: false if some of it is still there
- */
-static bool page_out(volatile void *p, unsigned int pages)
-{
-	unsigned char resident[PAGES];
-	bool gone = false;
-
-	for (int try = 0; !gone && try < 10; try++) {
-		set_file("/proc/sys/vm/compact_memory", "1");
-		OK(madvise((void *)p, pages * PAGE, MADV_PAGEOUT));
-		OK(mincore((void *)p, pages * PAGE, resident));
-		gone = true;
-		for (unsigned int i = 0; i < pages; i++)
-			gone = gone && !(resident[i] & 1);
-	}
-	return gone;
-}
-
-/*
- * A hole of a memfd that was read is writable and clean.  The guest's write
- * makes it dirty, or reclaim would drop it as if nobody had written.
- */
-static void hole_dirty(void)
-{
-	volatile uint64_t *p;
-	uint32_t w;
-
-	mock_begin(1);
-	swap_on();
-	p = map_shared(memfd_new(2 * PAGE), 2 * PAGE);
-	w = window_of(p, 2 * PAGE);
-	CHECK_EQ(g_read(BASE), 0);
-	g_write(BASE, 0x5eed);
-	CHECK(g_has(w, 0));
-	CHECK_EQ(p[PAGE / 8], 0);
-	/* Control: it was reclaim, it took pages, and from the guest first. */
-	CHECK(page_out(p, 2));
-	CHECK(!g_has(w, 0));
-	CHECK_EQ(g_read(BASE), 0x5eed);
-	CHECK_EQ(p[0], 0x5eed);
-	swap_off();
-	mock_end();
-}
-
-/* Out to swap and in again while lent, read and written by the guest. */
-static void swap(void)
-{
-	volatile uint64_t *p;
-	uint32_t w;
-
-	mock_begin(1);
-	swap_on();
-	p = map_anon(SIZE);
-	stamp(p, SIZE, 60);
-	w = window_of(p, SIZE);
-	for (int round = 0; round < 5; round++) {
-		for (int i = 0; i < PAGES; i++) {
-			CHECK_EQ(g_read(BASE + i * PAGE), 60 + i + round);
-			g_write(BASE + i * PAGE, 61 + i + round);
-		}
-		CHECK(page_out(p, PAGES));
-		mock_check();
-		CHECK(!g_has(w, 0));
-	}
-	for (int i = 0; i < PAGES; i++)
-		CHECK_EQ(p[i * PAGE / 8], 65 + i);
-	swap_off();
-	mock_end();
-}
-
-static unsigned long get_file(const char *path)
-{
-	unsigned long n = 0;
-	FILE *f = fopen(path, "re");
-
-	if (!f || fscanf(f, "%lu", &n) != 1)
-		xgt_skip("%s: %s", path, strerror(errno));
-	fclose(f);
-	return n;
-}
-
-/* Pages that KSM has merged are never written through. */
-static void ksm(void)
-{
-	static const char ksm_run[] = "/sys/kernel/mm/ksm/run";
-	volatile uint64_t *p;
-	uint32_t w;
-
-	mock_begin(1);
-	p = map_anon(SIZE);
-	OK(madvise((void *)p, SIZE, MADV_MERGEABLE));
-	fill_word(p, SIZE, 0x6b736d);
-	w = window_of(p, SIZE);
-	for (int i = 0; i < PAGES; i++)
-		g_write(BASE + i * PAGE, 0x6b736d);
-	set_file("/sys/kernel/mm/ksm/sleep_millisecs", "1");
-	set_file("/sys/kernel/mm/ksm/pages_to_scan", "1000");
-	set_file(ksm_run, "1");
-	EVENTUALLY(get_file("/sys/kernel/mm/ksm/pages_sharing") >= PAGES - 1);
-	set_file(ksm_run, "0");
-	for (int i = 0; i < PAGES; i++)
-		CHECK(!g_can_write(w, i));
-	mock_check();
-	g_write(BASE + 2 * PAGE, 1);
-	for (int i = 0; i < PAGES; i++) {
-		CHECK_EQ(p[i * PAGE / 8], i == 2 ? 1 : 0x6b736d);
-		CHECK_EQ(g_read(BASE + i * PAGE), i == 2 ? 1 : 0x6b736d);
-	}
-	set_file(ksm_run, "2");
-	mock_end();
-}
-
 /* Large pages: contiguous frames go in few extents. */
 static void thp(void)
 {
@@ -611,9 +461,6 @@ static const struct xgt_test tests[] = {
 	{ "L17-mock-mprotect", "L17", mprotect_ro, 0, 0 },
 	{ "L17-mock-readonly-bind", "L17", readonly_bind, 0, 0 },
 	{ "L17-mock-write-first", "L17", write_first, 0, 0 },
-	{ "L17-mock-hole-dirty", "L17", hole_dirty, 0, 0 },
-	{ "L3-mock-swap", "L3,L17", swap, 0, 0 },
-	{ "L17-mock-ksm", "L17", ksm, 0, 0 },
 	{ "L15-mock-thp", "L15,L1", thp, 0, 0 },
 	{ "L1-mock-hugetlb", "L1", hugetlb, 0, 0 },
 	{ "L1-mock-udmabuf", "L1", udmabuf, 0, 0 },

@@ -511,6 +511,20 @@ uint32_t window_of(volatile void *p, uint64_t length)
 }
 
 /**
+ * set_file - write to one of the kernel's files, or skip the test
+ * @path: which
+ * @value: what
+ */
+void set_file(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		xgt_skip("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+/**
  * stamp - give each page a first word of its own
  * @p: the memory
  * @length: bytes

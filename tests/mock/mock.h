@@ -95,6 +95,8 @@ void wait_waiting(unsigned int vcpus);
 uint32_t window_new(uint64_t length, uint32_t hole_policy);
 /* The same with all of @p bound in it, failing by injection. */
 uint32_t window_of(volatile void *p, uint64_t length);
+/* Write to one of the kernel's files, or skip the test. */
+void set_file(const char *path, const char *value);
 /* Each page begins with a word of its own: seed + number. */
 void stamp(volatile void *p, uint64_t length, uint64_t seed);
 
