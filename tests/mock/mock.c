@@ -165,6 +165,18 @@ void mock_hold(enum xgm_op op)
 }
 
 /**
+ * mock_delay - make all calls of an operation slow
+ * @op: which
+ * @us: microseconds, spent with the lock held that the call is made with
+ */
+void mock_delay(enum xgm_op op, unsigned int us)
+{
+	struct xgm_inject i = { .op = op, .times = ~0U, .delay_us = us };
+
+	OK(ctl(XGM_INJECT, &i));
+}
+
+/**
  * mock_wait_held - wait until a call has stopped
  * @op: which
  */

@@ -47,6 +47,7 @@ void mock_check(void);
 void mock_inject(enum xgm_op op, int err, unsigned int skip,
 		 unsigned int times);
 void mock_hold(enum xgm_op op);
+void mock_delay(enum xgm_op op, unsigned int us);
 void mock_wait_held(enum xgm_op op);
 void mock_release(enum xgm_op op);
 uint64_t mock_calls(enum xgm_op op);

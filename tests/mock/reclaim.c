@@ -217,13 +217,30 @@ static void write_as_process(void *arg)
 	}
 }
 
-static void leave(void *arg)
+static uint64_t sum_of_words(void)
 {
-	(void)arg;
+	uint64_t sum = 0;
+
+	for (unsigned int page = 0; page < MOVED / PAGE; page += 37)
+		for (unsigned int i = 1; i <= WRITERS + 1; i++)
+			sum += ((volatile uint64_t *)(moved + page * PAGE))[i];
+	return sum;
+}
+
+/* A child has a copy of its own: nobody writes to that. */
+static void child_of_writers(void *arg)
+{
+	uint64_t sum = sum_of_words();
+
+	for (int i = 0; i < 10; i++) {
+		xgt_sleep_ms(2);
+		if (arg && sum_of_words() != sum)
+			FAIL("a write went through to a child's copy");
+	}
 }
 
 /* What the kernel does to memory on its own account, in turns. */
-static void move_memory(int turn)
+static void move_memory(int turn, bool private)
 {
 	void *p = (void *)moved;
 
@@ -239,7 +256,7 @@ static void move_memory(int turn)
 		madvise(p, MOVED, MADV_COLLAPSE);
 		break;
 	case 3:
-		xgt_join(xgt_fork(leave, NULL));
+		xgt_join(xgt_fork(child_of_writers, private ? p : NULL));
 		break;
 	default:
 		/* Splits what is large; only the rights of a part change. */
@@ -249,7 +266,7 @@ static void move_memory(int turn)
 	}
 }
 
-static void moved_with(volatile char *memory)
+static void moved_with(volatile char *memory, bool private)
 {
 	struct writer w[WRITERS + 1] = { 0 };
 	struct xen_gpumem_window_query q;
@@ -260,6 +277,8 @@ static void moved_with(volatile char *memory)
 	swap_on();
 	moved = memory;
 	window = window_of(moved, MOVED);
+	/* More time between a page's being found and its being mapped. */
+	mock_delay(XGM_OP_FRAME, 100);
 	writers_stop = 0;
 	for (unsigned int i = 0; i <= WRITERS; i++) {
 		w[i].vcpu = i;
@@ -269,7 +288,7 @@ static void moved_with(volatile char *memory)
 	for (int turn = 0; turn < 60; turn++) {
 		before = __atomic_load_n(&w[turn % 4].rounds,
 					 __ATOMIC_ACQUIRE);
-		move_memory(turn);
+		move_memory(turn, private);
 		/* They get on in between. */
 		EVENTUALLY(__atomic_load_n(&w[turn % 4].rounds,
 					   __ATOMIC_ACQUIRE) > before);
@@ -295,12 +314,13 @@ static void moved_anon(void)
 {
 	uintptr_t p = (uintptr_t)map_anon(MOVED + 2 * MIB);
 
-	moved_with((void *)((p + 2 * MIB - 1) & ~(2 * MIB - 1)));
+	moved_with((void *)((p + 2 * MIB - 1) & ~(2 * MIB - 1)), true);
 }
 
 static void moved_shared(void)
 {
-	moved_with((void *)map_shared(memfd_new(MOVED), MOVED));
+	moved_with((void *)map_shared(memfd_new(MOVED), MOVED),
+		   false);
 }
 
 static const struct xgt_test tests[] = {
