@@ -4,7 +4,7 @@
 # its log is and rebuilds only what changed.  All output lies under build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help root xen xen-all module tests native image demo check check-full \
+.PHONY: help root qemu xen xen-all module tests native image demo check check-full \
 	soak bench mutants style clean distclean
 MAKEFLAGS += --no-print-directory
 
@@ -24,6 +24,7 @@ help:
 	@echo ''
 	@echo 'Steps, each done by those above when needed:'
 	@echo '  root        tool root: compiler, kernel, Xen tools, QEMU (needs root)'
+	@echo '  qemu        the emulator, with one defect mended'
 	@echo '  xen         patched hypervisor, debug build'
 	@echo '  xen-all     debug, release, and with the extension configured out'
 	@echo '  module      xen-gpumem.ko'
@@ -38,10 +39,13 @@ help:
 root:
 	@testbed/root.sh
 
-xen: root
+qemu: root
+	@testbed/qemu.sh
+
+xen: qemu
 	@testbed/xen.sh debug
 
-xen-all: root
+xen-all: qemu
 	@testbed/xen.sh debug release off
 
 module: root

@@ -53,6 +53,32 @@ kernel_release()
 	printf '%s\n' "${1##*/vmlinuz-}"
 }
 
+# The first mirror that the tool root was made from, without its /dists part.
+mirror()
+{
+	sed -n 's/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\) trixie .*/\2/p' \
+		"$root/etc/apt/sources.list" | head -n 1
+}
+
+# fetch URL NAME SHA256: into build/dl, only whole and only with that checksum
+fetch()
+{
+	mkdir -p "$build/dl"
+	file=$build/dl/$2
+	if [ ! -e "$file" ]; then
+		curl -fsSL --retry 3 --max-time 300 -o "$file.part" "$1" || {
+			rm -f "$file.part"
+			return 1
+		}
+		mv "$file.part" "$file"
+	fi
+	echo "$3  $file" | sha256sum -c --quiet - >/dev/null 2>&1 || {
+		echo "$file has a wrong checksum" >&2
+		rm -f "$file"
+		return 1
+	}
+}
+
 # Two people may call the same step at once: the second waits for the first.
 # Held until this shell ends, by it alone (what it starts does not inherit it).
 exec 9>"$build/logs/.lock-$step"

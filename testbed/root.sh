@@ -21,7 +21,9 @@ gcc g++ make libc6-dev flex bison bc python3 perl patch dpkg-dev pkg-config
 xz-utils zstd cpio gzip kmod libelf-dev libssl-dev
 xen-hypervisor-$xen-amd64 xen-utils-$xen xenstore-utils libxen-dev
 qemu-system-x86 qemu-system-modules-spice
-libdrm-dev busybox-static sparse strace netpbm"
+libdrm-dev busybox-static sparse strace netpbm
+meson ninja-build python3-venv python3-pycotap libglib2.0-dev libpixman-1-dev
+libspice-server-dev"
 kernel_packages="linux-image-amd64 linux-headers-amd64"
 host_needs="mmdebstrap arch-test curl python3 make xz unshare chroot"
 

@@ -42,6 +42,8 @@ import types
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, "build")
 SCENARIOS = os.path.join(TOP, "tests", "scenarios")
+# In the tool root: the one that testbed/qemu.sh built.
+QEMU = os.environ.get("XG_QEMU", "/usr/local/bin/qemu-system-x86_64")
 
 # What no log may hold, whoever wrote the line.
 TROUBLE = re.compile(
@@ -324,7 +326,8 @@ class Run:
                                         else "files.tar")),
                      "-device", f"virtserialport,chardev={name},name=xg.{name}"]
         return [os.path.join(TOP, "testbed/in-root"),
-                "qemu-system-x86_64", "-nodefaults", "-no-user-config",
+                QEMU, "-L", "/usr/share/qemu", "-L", "/usr/share/seabios",
+                "-nodefaults", "-no-user-config",
                 "-display", "none", "-no-reboot",
                 *machine, "-cpu", "qemu64,+svm,+npt", "-smp", smp,
                 "-m", "3072", "-vga", s["vga"],

@@ -23,32 +23,6 @@ release=4.20
 # Used where the archive has no source for the exact version that is installed.
 fallback='xen_4.20.3+127-gc42374a105.orig.tar.xz df0831854a55a8f31cb3cb85036f2edc928e2ef098d77f815f5714bfafac68f3'
 
-# The first mirror that the tool root was made from, without its /dists part.
-mirror()
-{
-	sed -n 's/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\) trixie .*/\2/p' \
-		"$root/etc/apt/sources.list" | head -n 1
-}
-
-# fetch URL NAME SHA256: into build/dl, only whole and only with that checksum
-fetch()
-{
-	mkdir -p "$build/dl"
-	file=$build/dl/$2
-	if [ ! -e "$file" ]; then
-		curl -fsSL --retry 3 --max-time 300 -o "$file.part" "$1" || {
-			rm -f "$file.part"
-			return 1
-		}
-		mv "$file.part" "$file"
-	fi
-	echo "$3  $file" | sha256sum -c --quiet - >/dev/null 2>&1 || {
-		echo "$file has a wrong checksum" >&2
-		rm -f "$file"
-		return 1
-	}
-}
-
 # "URL NAME SHA256" of the source that matches the installed hypervisor.
 exact_source()
 {
