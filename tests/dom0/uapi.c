@@ -311,7 +311,8 @@ static void args_query(void)
 	ERR(gm_query(xgt_dom, window + 1000, 0, 0, &q), ENOENT);
 	ERR(gm_query(xgt_dom, window, LENGTH + PAGE, 0, &q), ERANGE);
 	ERR(gm_query(xgt_dom, window, PAGE, LENGTH, &q), ERANGE);
-	ERR(gm_query(xgt_dom, window, PAGE, ~0ULL << 12, &q), EINVAL);
+	ERR(gm_query(xgt_dom, window, PAGE, ~0ULL << 12, &q), ERANGE);
+	ERR(gm_query(xgt_dom, window, 2 * PAGE, ~0ULL << 12, &q), EINVAL);
 	unchanged();
 }
 

@@ -16,10 +16,6 @@
 #define BOX_GFN		(XG_ARENA_BASE >> 12)
 #define NR		16
 
-#define KEXEC_OP	37
-#define KEXEC_GET_RANGE	0
-#define KEXEC_RANGE_XEN	1
-
 static uint64_t gen, bar;
 static struct xen_lend_extent *extents;
 static struct xen_lend_fault *faults;
@@ -362,28 +358,13 @@ static void windows(void)
 
 /* --- frames ------------------------------------------------------------------------------ */
 
-static uint64_t xen_frame(void)
-{
-	struct {
-		int32_t range, nr;
-		unsigned long size, start;
-	} *range = lend_buffer(PAGE);
-
-	range->range = KEXEC_RANGE_XEN;
-	/* Without kexec: where Xen is linked to be loaded, at 2 MiB. */
-	if (raw_hypercall(KEXEC_OP, KEXEC_GET_RANGE, (uintptr_t)range,
-			  0, 0, 0))
-		return 0x200;
-	return range->start >> 12;
-}
-
 static void frames(void)
 {
 	static const uint64_t never[] = {
 		0xfee00, 0xfec00,		/* the host's APICs */
 		1ULL << 40, 1ULL << 52, ~0ULL, ~0ULL - 1, 1ULL << 63,
 	};
-	uint64_t xen = xen_frame();
+	uint64_t xen = xen_shared_info_frame();
 	uint32_t id, done;
 
 	attach();
@@ -394,7 +375,7 @@ static void frames(void)
 				FAIL("frame 0x%lx, attributes %u: not EACCES",
 				     never[i], attr);
 	ERR(map_one(id, 0, xen, 1, XEN_LEND_ATTR_WRITE), EACCES);
-	ERR(map_one(id, 0, xen + 1, 1, 0), EACCES);
+	ERR(map_one(id, 0, xen, 1, 0), EACCES);
 	/* Device memory must never be cacheable. */
 	ERR(map_one(id, 0, bar, 1, XEN_LEND_ATTR_WRITE), EACCES);
 	ERR(map_one(id, 0, bar, 1, 0), EACCES);

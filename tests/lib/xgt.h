@@ -239,6 +239,9 @@ void *lend_buffer(size_t size);
 long raw_hypercall(unsigned long op, unsigned long a0, unsigned long a1,
 		   unsigned long a2, unsigned long a3, unsigned long a4);
 
+/* domctl.c */
+uint64_t xen_shared_info_frame(void);
+
 /* --- qxl.c: a buffer in video memory ----------------------------------------- */
 
 struct qxl_bo {
