@@ -64,17 +64,17 @@ mirror()
 fetch()
 {
 	mkdir -p "$build/dl"
-	file=$build/dl/$2
-	if [ ! -e "$file" ]; then
-		curl -fsSL --retry 3 --max-time 300 -o "$file.part" "$1" || {
-			rm -f "$file.part"
+	dest=$build/dl/$2
+	if [ ! -e "$dest" ]; then
+		curl -fsSL --retry 3 --max-time 300 -o "$dest.part" "$1" || {
+			rm -f "$dest.part"
 			return 1
 		}
-		mv "$file.part" "$file"
+		mv "$dest.part" "$dest"
 	fi
-	echo "$3  $file" | sha256sum -c --quiet - >/dev/null 2>&1 || {
-		echo "$file has a wrong checksum" >&2
-		rm -f "$file"
+	echo "$3  $dest" | sha256sum -c --quiet - >/dev/null 2>&1 || {
+		echo "$dest has a wrong checksum" >&2
+		rm -f "$dest"
 		return 1
 	}
 }

@@ -142,8 +142,9 @@ struct xen_gpumem_open_domain {
  * What an access does that finds nothing.
  *
  * INJECT: a general protection fault in the guest.  ZERO: a page of zeroes
- * that cannot be written; a write injects.  MMIO: the access goes on to the
- * device model as if there were no window; with nobody there it reads all ones
+ * that cannot be written; a write injects.  Memory that the process maps there
+ * later is seen after a tenth of a second at most.  MMIO: the access goes on to
+ * the device model as if there were no window; with nobody there it reads all ones
  * and writes are dropped.
  */
 #define XEN_GPUMEM_POLICY_INJECT	0
@@ -225,7 +226,8 @@ struct xen_gpumem_window_move {
 #define XEN_GPUMEM_BIND_WRITE_FIRST	(1U << 1)
 /*
  * Take the place of the bindings that lie in the range, at once: a vCPU that
- * touches it meanwhile waits and sees old or new, never a hole.
+ * touches it meanwhile waits and sees old or new, never a hole.  For a moment
+ * both count against the fd's limits.
  */
 #define XEN_GPUMEM_BIND_REPLACE		(1U << 2)
 
