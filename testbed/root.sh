@@ -23,7 +23,7 @@ xen-hypervisor-$xen-amd64 xen-utils-$xen xenstore-utils libxen-dev
 qemu-system-x86 qemu-system-modules-spice
 libdrm-dev busybox-static sparse strace netpbm
 meson ninja-build python3-venv python3-pycotap libglib2.0-dev libpixman-1-dev
-libspice-server-dev"
+libspice-server-dev libfdt-dev"
 kernel_packages="linux-image-amd64 linux-headers-amd64"
 host_needs="mmdebstrap arch-test curl python3 make xz unshare chroot"
 

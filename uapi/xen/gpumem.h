@@ -144,8 +144,8 @@ struct xen_gpumem_open_domain {
  * INJECT: a general protection fault in the guest.  ZERO: a page of zeroes
  * that cannot be written; a write injects.  Memory that the process maps there
  * later is seen after a tenth of a second at most.  MMIO: the access goes on to
- * the device model as if there were no window; with nobody there it reads all ones
- * and writes are dropped.
+ * the device model as if there were no window; with nobody there it reads all
+ * ones and writes are dropped.
  */
 #define XEN_GPUMEM_POLICY_INJECT	0
 #define XEN_GPUMEM_POLICY_ZERO		1
