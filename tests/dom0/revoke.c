@@ -14,6 +14,8 @@
 
 #include "xgt.h"
 
+#include <sys/wait.h>
+
 #define TRIALS		24	/* 6 of 10 caught a missing flush */
 #define FEWER		10	/* the same flush by another road */
 #define MARKER		0x6d61726b65726d61ULL
@@ -255,6 +257,53 @@ static void downgrade(void)
 	}
 }
 
+/* In the child: does the page that parent and child share change? */
+static bool page_is_still(volatile uint64_t *at)
+{
+	uint64_t before = xg_sum(at, PAGE);
+
+	for (double end = xgt_now() + 0.05; xgt_now() < end; )
+		if (xg_sum(at, PAGE) != before)
+			return false;
+	return true;
+}
+
+/*
+ * A guest writes to private memory, and the process forks: parent and child
+ * share the page until one of them writes.  The guest's next write has to be
+ * the parent's, and get it a copy; not one may reach the page that the child
+ * sees.  The host takes only the permission to write for that.
+ */
+static void fork_cow(void)
+{
+	struct xen_gpumem_window_query q = { };
+
+	for (int i = 0; i < FEWER; i++) {
+		volatile uint64_t *at = map_anon(PAGE);
+		uint32_t window = lend_page(at);
+		struct xgt_result r;
+		int status;
+		pid_t child;
+
+		cmd_start(1, XG_CMD_HAMMER, XGT_WINDOW, PAGE, 0x7000000);
+		cmd_advance(1, 100);
+		child = fork();
+		if (!child)
+			_exit(page_is_still(at) ? 0 : 1);
+		CHECK(child > 0);
+		CHECK_EQ(waitpid(child, &status, 0), child);
+		CHECK_EQ(status, 0);
+		/* Control: the guest wrote all the while, and goes on. */
+		cmd_advance(1, 100);
+		OK(gm_query(xgt_dom, window, 0, 0, &q));
+		CHECK(q.out_downgraded > 0);
+		r = cmd_stop_any(1);
+		CHECK_EQ(r.status, XG_OK);
+		OK(gm_window_remove(xgt_dom, window));
+		CHECK_EQ(munmap((void *)at, PAGE), 0);
+	}
+}
+
 /*
  * All vCPUs write all over a window while the host swaps what is behind it;
  * the memory that was taken away is filled with poison at once and must stay
@@ -350,7 +399,8 @@ static const struct xgt_test tests[] = {
 	{ "L2-unbind-marker", "L2", unbind_marker, XGT_GUEST, 240 },
 	{ "L2-remove-marker", "L2", remove_marker, XGT_GUEST, 240 },
 	{ "L2-move-marker", "L2,L11", move_marker, XGT_GUEST, 240 },
-	{ "L2-downgrade", "L2,L17", downgrade, XGT_GUEST, 240 },
+	{ "L2-write-protect", "L2,L17", downgrade, XGT_GUEST, 240 },
+	{ "L17-fork-cow", "L17,L2", fork_cow, XGT_GUEST, 240 },
 	{ "L2-hammer", "L2", hammer, XGT_GUEST, 240 },
 	{ "L2-overlapping-revokes", "L2", overlapping, XGT_GUEST, 240 },
 };

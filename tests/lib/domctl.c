@@ -8,6 +8,18 @@
 #include <xen/xen.h>
 #include <xen/domctl.h>
 
+static struct xen_domctl_getdomaininfo *domain_info(void)
+{
+	struct xen_domctl *op = lend_buffer(sizeof(*op));
+
+	op->cmd = XEN_DOMCTL_getdomaininfo;
+	op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+	op->domain = 0;
+	if (raw_hypercall(__HYPERVISOR_domctl, (uintptr_t)op, 0, 0, 0, 0))
+		FAIL("%s", "getdomaininfo failed");
+	return &op->u.getdomaininfo;
+}
+
 /**
  * xen_shared_info_frame - machine frame of this domain's shared info page
  *
@@ -18,12 +30,15 @@
  */
 uint64_t xen_shared_info_frame(void)
 {
-	struct xen_domctl *op = lend_buffer(sizeof(*op));
+	return domain_info()->shared_info_frame;
+}
 
-	op->cmd = XEN_DOMCTL_getdomaininfo;
-	op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-	op->domain = 0;
-	if (raw_hypercall(__HYPERVISOR_domctl, (uintptr_t)op, 0, 0, 0, 0))
-		FAIL("%s", "getdomaininfo failed");
-	return op->u.getdomaininfo.shared_info_frame;
+/**
+ * xen_own_frames - how many frames of RAM this domain has
+ *
+ * Return: the number; fails the test where Xen does not tell.
+ */
+uint64_t xen_own_frames(void)
+{
+	return domain_info()->tot_pages;
 }

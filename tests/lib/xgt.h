@@ -241,6 +241,7 @@ long raw_hypercall(unsigned long op, unsigned long a0, unsigned long a1,
 
 /* domctl.c */
 uint64_t xen_shared_info_frame(void);
+uint64_t xen_own_frames(void);
 
 /* --- qxl.c: a buffer in video memory ----------------------------------------- */
 
