@@ -98,15 +98,25 @@ unsigned int lend_clear(struct domain *d, struct lend_window *w,
     return nr;
 }
 
+/* Drop the references on what was cleared: not before it is out of reach. */
+static void lend_put_flushed(struct domain *d, unsigned int nr)
+{
+    const lend_frame_t *frames = this_cpu(lend_scratch).frame;
+    unsigned int i;
+
+    arch_lend_assert_flushed(d);
+
+    for ( i = 0; i < nr; ++i )
+        arch_lend_put_frame(frames[i]);
+}
+
 /*
  * Release the lend lock, see to it that everything that was cleared, by us or
  * by others, is out of reach of every vCPU, and drop our references.
  */
 void lend_unlock_and_put(struct domain *d, unsigned int nr)
 {
-    const lend_frame_t *frames = this_cpu(lend_scratch).frame;
     struct lend_domain *ld = d->lend;
-    unsigned int i;
 
     ASSERT(arch_lend_locked(d));
 
@@ -124,11 +134,8 @@ void lend_unlock_and_put(struct domain *d, unsigned int nr)
     arch_lend_mark_cleared(d);
     atomic_inc(&ld->flushing);
     arch_lend_unlock(d);
-    arch_lend_assert_flushed(d);
     atomic_dec(&ld->flushing);
-
-    for ( i = 0; i < nr; ++i )
-        arch_lend_put_frame(frames[i]);
+    lend_put_flushed(d, nr);
 }
 
 int cf_check lend_do_revoke(struct domain *d, struct xen_lend_op *op,
