@@ -23,7 +23,7 @@ for f in $(git ls-files -co --exclude-standard |
 		esac
 	case $f in
 	testbed/style.sh | *.patch) ;;
-	*) grep -nE '(deb\.debian|/home/|/work/)' "$f" /dev/null |
+	*) grep -nE -e '/home/' -e "$(pwd)/" -e '^deb(-src)? ' "$f" /dev/null |
 	   head -n 3 | grep . && complain "$f: names a machine" ;;
 	esac
 	case $f in
