@@ -239,6 +239,7 @@ class Run:
         self.reader = ProtocolReader(scenario["name"], self.dom0,
                                      opts.show or self.show)
         self.offset = 0
+        self.console_offset = 0
         self.seconds = 0        # since power-on
         self.dir = self.claim_dir()
 
@@ -355,6 +356,9 @@ class Run:
             while qemu.poll() is None and not self.reader.done:
                 time.sleep(0.1)
                 self.read_lines(start)
+                if self.xen_panicked():
+                    self.reader.problem = "Xen panicked, see console.log"
+                    break
                 if time.monotonic() - start > limit:
                     hung = True
                     break
@@ -374,6 +378,18 @@ class Run:
             self.reader.problem = f"hung: killed after {limit} s"
         elif not self.reader.done and not self.reader.problem:
             self.reader.problem = "the machine ended before its tests did"
+
+    def xen_panicked(self):
+        """Xen stops the machine then, and nothing more would come."""
+        try:
+            with open(self.path("console.log"), "rb") as f:
+                f.seek(self.console_offset)
+                data = f.read()
+        except FileNotFoundError:
+            return False
+        whole, _, _ = data.rpartition(b"\n")
+        self.console_offset += len(whole)
+        return b"\n(XEN) Panic on CPU" in whole
 
     def read_lines(self, start):
         self.seconds = time.monotonic() - start
