@@ -12,6 +12,7 @@ in tests/scenarios, lines of "key = value":
              several threads QEMU 10 loses about one nested guest in five)
   dom0       kinds of dom0 to run it with: pv, pvh (default pv); none boots
              the kernel without Xen, for tests of the driver on its mock
+  quick-dom0 those of them that make check runs (default all)
   xen        hypervisor build to run it with (default debug)
   suite      quick (make check), full (make check-full), soak (default quick)
   module     sets of kernel modules to load in dom0 (testbed/image.sh), each
@@ -57,8 +58,8 @@ HARMLESS = re.compile(
     r"|panic=|Xen version|[Kk]ernel panic timeout", re.ASCII)
 
 DEFAULTS = {
-    "timeout": "120", "smp": "2", "threads": "one", "dom0": "pv", "xen": "debug",
-    "suite": "quick", "module": "", "xen-args": "", "dom0-args": "",
+    "timeout": "120", "smp": "2", "threads": "one", "dom0": "pv", "quick-dom0": "",
+    "xen": "debug", "suite": "quick", "module": "", "xen-args": "", "dom0-args": "",
     "qemu-args": "", "vga": "qxl",
 }
 LISTS = ("run", "allow")
