@@ -113,7 +113,7 @@ static int gpumem_bind_validate(const struct xen_gpumem_bind *cmd)
 			  XEN_GPUMEM_BIND_WRITE_FIRST |
 			  XEN_GPUMEM_BIND_REPLACE;
 
-	if ((cmd->flags & ~known) || cmd->__reserved)
+	if ((cmd->flags & ~known) || (cmd->fd && !cmd->source))
 		return -EINVAL;
 	if (cmd->source != XEN_GPUMEM_SOURCE_ADDRESS)
 		return -EOPNOTSUPP;

@@ -187,9 +187,10 @@ static int gpumem_open_domain(struct xen_gpumem_open_domain *cmd,
 
 	if ((cmd->flags & ~XEN_GPUMEM_OPEN_CLOEXEC) || cmd->__reserved)
 		return -EINVAL;
-	if (!cmd->rights || (cmd->rights & ~(export | XEN_GPUMEM_RIGHT_LEND)))
+	if (!cmd->rights || (cmd->rights & ~(export | XEN_GPUMEM_RIGHT_LEND |
+					     XEN_GPUMEM_RIGHT_REMOVE)))
 		return -EINVAL;
-	if (cmd->rights & export)
+	if ((cmd->rights & ~XEN_GPUMEM_RIGHT_LEND) || cmd->nr_ranges)
 		return -EOPNOTSUPP;
 
 	fd = get_unused_fd_flags(cmd->flags & XEN_GPUMEM_OPEN_CLOEXEC ?
@@ -257,7 +258,7 @@ static const struct gpumem_call gpumem_calls[] = {
 		    GPUMEM_OUT_NEVER, gpumem_window_remove),
 	GPUMEM_CALL(XEN_GPUMEM_WINDOW_MOVE, xen_gpumem_window_move, gpa,
 		    GPUMEM_OUT_NEVER, gpumem_window_move),
-	GPUMEM_CALL(XEN_GPUMEM_BIND, xen_gpumem_bind, __reserved,
+	GPUMEM_CALL(XEN_GPUMEM_BIND, xen_gpumem_bind, fd,
 		    GPUMEM_OUT_NEVER, gpumem_bind),
 	GPUMEM_CALL(XEN_GPUMEM_UNBIND, xen_gpumem_unbind, length,
 		    GPUMEM_OUT_NEVER, gpumem_unbind),
@@ -347,7 +348,7 @@ static long gpumem_node_ioctl(struct file *filp, unsigned int cmd,
 		return gpumem_call(NULL, gpumem_call_find(cmd), uarg);
 	case XEN_GPUMEM_OPEN_DOMAIN:
 		ret = gpumem_call_fetch(&open, sizeof(open),
-					offsetofend(typeof(open), generation),
+					offsetofend(typeof(open), max_export_bytes),
 					uarg);
 		return ret ?: gpumem_open_domain(&open, uarg);
 	default:

@@ -184,7 +184,7 @@ static void args_bind(void)
 		{ AT(bind, flags), ~(XEN_GPUMEM_BIND_READONLY |
 				     XEN_GPUMEM_BIND_WRITE_FIRST |
 				     XEN_GPUMEM_BIND_REPLACE) },
-		{ AT(bind, __reserved), ALL },
+		{ AT(bind, fd), ALL },
 		{ AT(bind, offset), PAGE - 1 },
 		{ AT(bind, length), PAGE - 1 },
 		{ AT(bind, address), PAGE - 1 },
@@ -199,7 +199,7 @@ static void args_bind(void)
 	a.window += 1000;
 	ERR(call(xgt_dom, XEN_GPUMEM_BIND, &a), ENOENT);
 	a = good;
-	a.source = 1;
+	a.source = 2;
 	ERR(call(xgt_dom, XEN_GPUMEM_BIND, &a), EOPNOTSUPP);
 	a = good;
 	a.fail_policy = XEN_GPUMEM_POLICY_MMIO;
@@ -349,7 +349,7 @@ static void args_open_domain(void)
 		{ AT(open_domain, flags), ~XEN_GPUMEM_OPEN_CLOEXEC },
 		/* domid is in the lower half of the same word */
 		{ AT(open_domain, domid), 0xffff0000 },
-		{ AT(open_domain, rights), ~7U },
+		{ AT(open_domain, rights), ~15U },
 		{ }
 	};
 	int node = gm_node(), fd;

@@ -8,20 +8,23 @@
  *   by number and generation, so that it never reaches another guest that is
  *   given the same number later.  A privileged process makes it
  *   (XEN_GPUMEM_OPEN_DOMAIN on the device node) and may hand it to an
- *   unprivileged one; every other call is made on it.
+ *   unprivileged one; every other call is made on it.  Its holder can make
+ *   another one that may do less (XEN_GPUMEM_DERIVE), never more.
  * - A *window* is a range of guest addresses with no RAM behind it, a PCI BAR
  *   typically, reserved by XEN_GPUMEM_WINDOW_ADD.  It belongs to the fd that
  *   added it.
- * - A *binding* puts a range of the calling process's virtual addresses behind
- *   a part of a window (XEN_GPUMEM_BIND).  It follows the *addresses*, as
- *   KVM's memory slots do: whatever the process maps there later, with
- *   mmap(MAP_FIXED) say, is what the guest sees from then on.  Nothing is
- *   pinned: the kernel moves, writes back, swaps and migrates the memory as if
- *   nobody else used it.
+ * - A *binding* puts a range of the calling process's virtual addresses, or a
+ *   part of a file, behind a part of a window (XEN_GPUMEM_BIND).  It follows
+ *   the *addresses*, as KVM's memory slots do: whatever the process maps there
+ *   later, with mmap(MAP_FIXED) say, is what the guest sees from then on.
+ *   Nothing is pinned: the kernel moves, writes back, swaps and migrates the
+ *   memory as if nobody else used it.
  *
  * The guest's first access to a page brings it in, by the host's own page
  * fault path; the vCPU waits and the guest notices nothing.  No call ever waits
  * for a vCPU, so the thread that serves a vCPU's exits may make any of them.
+ * What went wrong without a call is read from the domain fd: see struct
+ * xen_gpumem_event.
  *
  * All calls are ioctls on type XEN_GPUMEM_TYPE without direction or size in
  * the number.  The argument is a structure that begins with its own size in
@@ -88,12 +91,45 @@ struct xen_gpumem_info {
 
 /* The driver runs on its own mock hypervisor: for tests, serves no guest. */
 #define XEN_GPUMEM_FEAT_MOCK		(1ULL << 0)
+/* XEN_GPUMEM_SOURCE_FD */
+#define XEN_GPUMEM_FEAT_SOURCE_FD	(1ULL << 1)
+/* XEN_GPUMEM_DERIVE, ranges, XEN_GPUMEM_RIGHT_REMOVE */
+#define XEN_GPUMEM_FEAT_DERIVE		(1ULL << 2)
+/* read() and poll() of events */
+#define XEN_GPUMEM_FEAT_EVENTS		(1ULL << 3)
 
-/* What a domain fd may be used for. */
+/*
+ * What a domain fd may be used for.  LEND: windows and bindings.  REMOVE:
+ * WINDOW_REMOVE on windows that any fd of the guest has added, to clean up
+ * after a backend.
+ */
 #define XEN_GPUMEM_RIGHT_LEND		(1U << 0)
 /* Reserved for the export of guest memory: EOPNOTSUPP today. */
 #define XEN_GPUMEM_RIGHT_EXPORT_GRANTS	(1U << 1)
 #define XEN_GPUMEM_RIGHT_EXPORT_FRAMES	(1U << 2)
+#define XEN_GPUMEM_RIGHT_REMOVE		(1U << 3)
+
+/**
+ * struct xen_gpumem_range - where a right may be used
+ * @right: one XEN_GPUMEM_RIGHT_* bit: LEND, EXPORT_GRANTS or EXPORT_FRAMES
+ * @__reserved: zero
+ * @first: first guest address; for EXPORT_GRANTS first grant reference
+ * @length: bytes; for EXPORT_GRANTS references.  Not zero
+ *
+ * A right for which no range is given can be used anywhere: LEND where the
+ * guest has no RAM, which is what is needed where the addresses of BARs are
+ * not known yet.  A window must lie in one range, or in several that adjoin;
+ * a parked one lies nowhere and is always allowed.
+ */
+struct xen_gpumem_range {
+	__u32 right;
+	__u32 __reserved;
+	__aligned_u64 first;
+	__aligned_u64 length;
+};
+
+/* Ranges that one fd can have. */
+#define XEN_GPUMEM_MAX_RANGES		64
 
 /**
  * struct xen_gpumem_open_domain - XEN_GPUMEM_OPEN_DOMAIN, on the device node
@@ -108,6 +144,11 @@ struct xen_gpumem_info {
  *	limit of its own
  * @generation: IN: zero, or what the guest's generation is expected to be.
  *	OUT: what it is
+ * @ranges: address of an array of struct xen_gpumem_range
+ * @nr_ranges: its length, at most XEN_GPUMEM_MAX_RANGES
+ * @max_exports: buffers exported through the fd that may exist at a time;
+ *	zero: no limit of its own
+ * @max_export_bytes: bytes in them together; zero: no limit of its own
  *
  * Returns a new file descriptor.  Opening the node is the privilege; the node
  * is root's alone by default.
@@ -129,6 +170,10 @@ struct xen_gpumem_open_domain {
 	__u32 max_bindings;
 	__aligned_u64 max_bytes;
 	__aligned_u64 generation;
+	__aligned_u64 ranges;
+	__u32 nr_ranges;
+	__u32 max_exports;
+	__aligned_u64 max_export_bytes;
 };
 
 #define XEN_GPUMEM_OPEN_DOMAIN	_IO(XEN_GPUMEM_TYPE, 0x01)
@@ -166,7 +211,8 @@ struct xen_gpumem_open_domain {
  * Errors: EEXIST overlaps another window, or something that the guest has
  * there; EADDRNOTAVAIL overlaps a range special to the platform (APICs, HPET,
  * MSI, first MiB); ERANGE ends past the guest's address width; ENOSPC too many
- * windows, or bytes in windows; EPERM the fd has no right to lend.
+ * windows, or bytes in windows; EPERM the fd has no right to lend; EACCES does
+ * not lie in the fd's ranges.
  */
 struct xen_gpumem_window_add {
 	__u32 size;
@@ -187,7 +233,8 @@ struct xen_gpumem_window_add {
  * Unbinds all that is bound in the window and frees it.  The addresses become
  * what they were before.  Works on a dead domain.
  *
- * Errors: ENOENT no such window; EPERM another fd added it.
+ * Errors: ENOENT no such window; EPERM another fd added it, and this one has
+ * not XEN_GPUMEM_RIGHT_REMOVE.
  */
 struct xen_gpumem_window_remove {
 	__u32 size;
@@ -226,26 +273,28 @@ struct xen_gpumem_window_move {
 #define XEN_GPUMEM_BIND_WRITE_FIRST	(1U << 1)
 /*
  * Take the place of the bindings that lie in the range, at once: a vCPU that
- * touches it meanwhile waits and sees old or new, never a hole.  For a moment
- * both count against the fd's limits.
+ * touches it meanwhile waits and sees old or new, never a hole.  What yields
+ * does not count against the fd's limits any more when they are looked at.
  */
 #define XEN_GPUMEM_BIND_REPLACE		(1U << 2)
 
 /* Where a binding's memory comes from. */
 #define XEN_GPUMEM_SOURCE_ADDRESS	0	/* addresses of the caller */
+#define XEN_GPUMEM_SOURCE_FD		1	/* a file or dma-buf */
 
 /**
  * struct xen_gpumem_bind - XEN_GPUMEM_BIND
  * @size: sizeof(struct xen_gpumem_bind)
  * @flags: XEN_GPUMEM_BIND_* bits
  * @window: id
- * @source: XEN_GPUMEM_SOURCE_ADDRESS
+ * @source: XEN_GPUMEM_SOURCE_*
  * @offset: first byte in the window
  * @length: bytes, not zero
- * @address: first virtual address in the calling process
+ * @address: first virtual address in the calling process; with SOURCE_FD the
+ *	first byte in the file
  * @fail_policy: what the guest gets where the process has nothing mapped, or
  *	what is mapped cannot be supplied: XEN_GPUMEM_POLICY_INJECT or _ZERO
- * @__reserved: zero
+ * @fd: with SOURCE_FD the file, else zero
  *
  * The addresses need not be mapped yet.  Performance is best where @address
  * and the guest address agree in their low 21 bits.  The binding lives until
@@ -255,10 +304,25 @@ struct xen_gpumem_window_move {
  * another guest, special pages in a plain VM_MIXEDMAP mapping) counts as not
  * mapped.
  *
+ * SOURCE_FD is mmap(), BIND, and munmap() with the binding, in one: whatever
+ * can be mapped MAP_SHARED (memfd, file, udmabuf, dma-heap, PRIME buffer) is
+ * mapped somewhere in the calling process, for writing unless READONLY is set,
+ * and lent; the fd is not needed afterwards.  The mapping is as good as any
+ * other: it counts against the process's limits, can be seen in its maps, and
+ * if the process unmaps, moves or maps over some of it, there is nothing
+ * mapped there any more, or something else, and the mapping is the process's
+ * to unmap.  Otherwise it goes when the binding does: before the call returns
+ * that ends the binding, if the process that bound is the one that calls;
+ * soon after, if another one does, or closes the last fd.
+ *
  * Errors: ENOENT no such window; EPERM another fd added it, or the fd has no
  * right to lend; ERANGE the range does not lie in the window; EEXIST the range
  * overlaps a binding (with REPLACE: a binding that is not wholly in the
- * range); ENOSPC one of the fd's limits.
+ * range); ENOSPC one of the fd's limits.  With SOURCE_FD also: EBADF no such
+ * file; and those of mmap(), with their meanings: EACCES it is not open for
+ * reading, or, without READONLY, for writing; ENODEV it cannot be mapped;
+ * EPERM it is sealed, or mounted without permission; EOVERFLOW, EAGAIN,
+ * EINVAL a huge page is cut, or the file refuses the range.
  */
 struct xen_gpumem_bind {
 	__u32 size;
@@ -269,7 +333,7 @@ struct xen_gpumem_bind {
 	__aligned_u64 length;
 	__aligned_u64 address;
 	__u32 fail_policy;
-	__u32 __reserved;
+	__s32 fd;
 };
 
 #define XEN_GPUMEM_BIND		_IO(XEN_GPUMEM_TYPE, 0x05)
@@ -380,5 +444,102 @@ struct xen_gpumem_window_query {
 };
 
 #define XEN_GPUMEM_WINDOW_QUERY	_IO(XEN_GPUMEM_TYPE, 0x08)
+
+/**
+ * struct xen_gpumem_derive - XEN_GPUMEM_DERIVE
+ * @size: sizeof(struct xen_gpumem_derive)
+ * @flags: zero, or XEN_GPUMEM_OPEN_CLOEXEC
+ * @rights: XEN_GPUMEM_RIGHT_* that the new fd is to have, at least one
+ * @max_windows: as in struct xen_gpumem_open_domain, as the following
+ * @max_bindings: bindings
+ * @nr_ranges: length of @ranges
+ * @max_bytes: bytes that all bindings may cover together
+ * @ranges: address of an array of struct xen_gpumem_range.  A right for which
+ *	none is given keeps the ranges that this fd has for it
+ * @max_exports: buffers
+ * @__reserved: zero
+ * @max_export_bytes: bytes in them together
+ *
+ * Returns a new file descriptor for the same guest, which may do what it is
+ * given and what this one may do, and no more.  What it uses counts against
+ * the limits of this one, too, and of those that this one was derived from;
+ * so its limits may be larger than this one's, to no avail.  It lives on when
+ * this one is closed.  Windows that are added through it are its own: this one
+ * can remove them only with XEN_GPUMEM_RIGHT_REMOVE.
+ *
+ * Errors: EPERM a right that this fd has not; EACCES a range that does not lie
+ * in those of this fd; ELOOP this one was derived from one that was derived,
+ * and so on, too often; EMFILE, ENFILE.
+ */
+struct xen_gpumem_derive {
+	__u32 size;
+	__u32 flags;
+	__u32 rights;
+	__u32 max_windows;
+	__u32 max_bindings;
+	__u32 nr_ranges;
+	__aligned_u64 max_bytes;
+	__aligned_u64 ranges;
+	__u32 max_exports;
+	__u32 __reserved;
+	__aligned_u64 max_export_bytes;
+};
+
+#define XEN_GPUMEM_DERIVE	_IO(XEN_GPUMEM_TYPE, 0x09)
+
+/* An access that a binding could not serve got the binding's policy. */
+#define XEN_GPUMEM_EVENT_FAULT		1
+/* A process that bound memory is gone; its bindings have only a policy left. */
+#define XEN_GPUMEM_EVENT_ORPHAN		2
+/* The guest is gone: the last record that comes. */
+#define XEN_GPUMEM_EVENT_GONE		3
+/* Records were dropped, as nobody read them; those after this are newer. */
+#define XEN_GPUMEM_EVENT_OVERFLOW	4
+
+/* What the guest wanted. */
+#define XEN_GPUMEM_ACCESS_READ		(1U << 0)
+#define XEN_GPUMEM_ACCESS_WRITE		(1U << 1)
+#define XEN_GPUMEM_ACCESS_EXEC		(1U << 2)
+
+/**
+ * struct xen_gpumem_event - what read() on a domain fd returns
+ * @size: bytes in this record: the next one begins there
+ * @type: XEN_GPUMEM_EVENT_*
+ * @window: FAULT, ORPHAN: the window's id
+ * @count: how many of the kind this record stands for: accesses, bindings,
+ *	records that were dropped
+ * @offset: FAULT: page in the window; ORPHAN: first byte of the bindings
+ * @length: FAULT: bytes, all of them failed likewise; ORPHAN: bytes from the
+ *	first to the last of the bindings
+ * @error: FAULT: what was in the way, as a positive errno: ENODATA nothing is
+ *	mapped there, or the process is gone; EROFS a write to what cannot be
+ *	written; EACCES it cannot be lent; ENOSPC the guest's paging pool is
+ *	exhausted; EBUSY the guest has put something of its own there; ENOMEM
+ *	the host has no memory
+ * @access: FAULT: XEN_GPUMEM_ACCESS_* bits
+ *
+ * read() returns as many whole records as there are and fit in the buffer.  A
+ * later version may have longer records, with more at their ends.  Records
+ * about windows go to the fd that added the window; GONE goes to all.  A fd
+ * keeps a fixed number of them: what is like a record that was not read yet,
+ * and adjoins it, is counted there, and what is too much is dropped and counted
+ * in an OVERFLOW record.  So a guest that faults without end costs nothing.
+ *
+ * poll() says POLLIN when there is something to read, and POLLHUP when the
+ * guest is gone.  Without O_NONBLOCK read() waits.
+ *
+ * Errors of read(): EINVAL the buffer is too small for one record; EAGAIN there
+ * is none, and O_NONBLOCK is set; EINTR; EFAULT.  After GONE was read: 0.
+ */
+struct xen_gpumem_event {
+	__u32 size;
+	__u32 type;
+	__u32 window;
+	__u32 count;
+	__aligned_u64 offset;
+	__aligned_u64 length;
+	__s32 error;
+	__u32 access;
+};
 
 #endif /* _UAPI_XEN_GPUMEM_H */
