@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The checkers that need no emulator: SPDX lines, no traces of this machine, the
-# kernel's own checkers on the module (W=1, sparse), shell and Python syntax.
+# The checkers that need no emulator: SPDX lines, no traces of this machine,
+# shell and Python syntax, mutants that apply and whose tests are where they say.
 . "$(dirname "$0")/lib.sh"
 
 bad=0
@@ -37,6 +37,32 @@ for f in $(git ls-files -co --exclude-standard |
 		lines=$(wc -l <"$f")
 		[ "$lines" -le 700 ] || complain "$f: $lines lines" ;;
 	esac
+done
+
+# header FILE NAME: what the mutant's header says
+header()
+{
+	sed -n "s/^$2: *//p" "$1" | head -n 1
+}
+
+# Does a program of the scenario hold the test?
+holds_test()
+{
+	sed -n 's/^run *= *xgt-\([^ ]*\).*/\1/p' "tests/scenarios/$1" |
+	while read -r program; do
+		case $program in
+		mock*) grep -qs "\"$2\"" tests/mock/*.c && echo found ;;
+		*) grep -qs "\"$2\"" "tests/dom0/$program.c" && echo found ;;
+		esac
+	done | grep -q found
+}
+
+for m in tests/mutants/*.patch; do
+	patch -p1 -F0 --dry-run -f -s <"$m" >/dev/null 2>&1 ||
+		complain "$m: does not apply"
+	[ "$(header "$m" Variant)" = native ] ||
+		holds_test "$(header "$m" Scenario)" "$(header "$m" Kills)" ||
+		complain "$m: its test is not in its scenario"
 done
 [ "$bad" -eq 0 ] || die "$bad complaints"
 say "clean"
