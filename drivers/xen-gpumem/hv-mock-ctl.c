@@ -100,7 +100,7 @@ static long access_sleep(struct mock_vcpu *v, long left)
 {
 	return ___wait_event(v->wait,
 			     ___wait_cond_timeout(!READ_ONCE(v->waiting)),
-			     TASK_KILLABLE | TASK_FREEZABLE, 0, left,
+			     (TASK_KILLABLE | TASK_FREEZABLE), 0, left,
 			     __ret = schedule_timeout(__ret));
 }
 

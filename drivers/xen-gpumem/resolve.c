@@ -33,6 +33,7 @@
 #include <linux/sched/signal.h>
 #include <linux/swap.h>
 
+#include "compat.h"
 #include "internal.h"
 
 /*
@@ -201,8 +202,7 @@ static int gpumem_fault_hmm(struct gpumem_binding *binding,
 
 	if (slice->write)
 		range.default_flags |= HMM_PFN_REQ_WRITE;
-	ret = hmm_range_fault_unlocked_timeout(&range,
-				msecs_to_jiffies(GPUMEM_RESOLVE_MS));
+	ret = gpumem_hmm_fault(&range, msecs_to_jiffies(GPUMEM_RESOLVE_MS));
 	/* An error about what is there no more says nothing. */
 	if (!ret || (ret != -EINTR && mmu_interval_check_retry(
 					&binding->notifier, slice->seq)))
@@ -225,7 +225,7 @@ static unsigned int gpumem_walk_leaf(struct gpumem_binding *binding,
 		.vma = vma,
 		.address = gpumem_slice_address(binding, slice, i),
 	};
-	unsigned long left;
+	unsigned long mask, left;
 	unsigned int n;
 	u8 prot = GPUMEM_PROT_VALID;
 
@@ -235,10 +235,10 @@ static unsigned int gpumem_walk_leaf(struct gpumem_binding *binding,
 
 	if (args.writable && (vma->vm_flags & VM_WRITE))
 		prot |= GPUMEM_PROT_WRITE;
-	if (gpumem_prot_is_nc(args.pgprot, args.addr_mask != PAGE_MASK))
+	mask = gpumem_leaf_mask(&args);
+	if (gpumem_prot_is_nc(args.pgprot, mask != PAGE_MASK))
 		prot |= GPUMEM_PROT_NC;
-	left = (~args.addr_mask - (args.address & ~args.addr_mask)) >>
-		PAGE_SHIFT;
+	left = (~mask - (args.address & ~mask)) >> PAGE_SHIFT;
 
 	for (n = 0; n <= left && i + n < slice->nr; n++) {
 		slice->pfn[i + n] = args.pfn + n;
