@@ -179,6 +179,7 @@ static void child_lends_slowly(void *arg)
 /* It dies while a worker waits for it to supply a page. */
 static void exit_in_fault(void)
 {
+	struct xen_gpumem_window_query q;
 	struct mock_run run;
 	pid_t pid;
 
@@ -196,6 +197,9 @@ static void exit_in_fault(void)
 		CHECK(!run_done(&run));
 		xgt_kill(pid);
 		run_join(&run, XGM_INJECTED);
+		/* Not even for the moment until the exit took it back. */
+		OK(gm_query(xgt_dom, child_window, 0, 0, &q));
+		CHECK_EQ(q.out_mapped, 0);
 		OK(gm_window_remove(xgt_dom, child_window));
 	}
 	mock_end();
