@@ -20,24 +20,36 @@
 #include "internal.h"
 #include "trace.h"
 
-/*
- * No binding may lie across an end of the range.
+/**
+ * gpumem_bindings_count - count the bindings in a range
+ * @window: the window, locked
+ * @index: first page
+ * @nr: pages
+ * @usage: OUT: what they are charged as
  *
- * Return: number of bindings in the range, or -EEXIST
+ * Return: how many there are; -EEXIST one lies across an end of the range
  */
-static long gpumem_bindings_check(struct gpumem_window *window, u64 index,
-				  u64 nr)
+long gpumem_bindings_count(struct gpumem_window *window, u64 index, u64 nr,
+			   struct gpumem_usage *usage)
 {
 	struct interval_tree_node *node;
 	u64 last = index + nr - 1;
+	u64 pages = 0;
 	long n = 0;
+
+	lockdep_assert_held(&window->lock);
 
 	for (node = interval_tree_iter_first(&window->bindings, index, last);
 	     node; node = interval_tree_iter_next(node, index, last)) {
 		if (node->start < index || node->last > last)
 			return -EEXIST;
+		pages += node->last - node->start + 1;
 		n++;
 	}
+	*usage = (struct gpumem_usage){ .n = {
+		[GPUMEM_USE_BINDINGS] = n,
+		[GPUMEM_USE_BYTES] = pages << PAGE_SHIFT,
+	} };
 	return n;
 }
 
@@ -88,20 +100,17 @@ void gpumem_bindings_take(struct gpumem_window *window, u64 index, u64 nr,
 
 /**
  * gpumem_bindings_destroy - end bindings that were taken out
- * @file: the fd that they are charged to
  * @taken: list of gpumem_bindings_take(), emptied
  *
  * With no lock held: see gpumem_binding_destroy().
  */
-void gpumem_bindings_destroy(struct gpumem_file *file, struct list_head *taken)
+void gpumem_bindings_destroy(struct list_head *taken)
 {
 	struct gpumem_binding *binding, *next;
 
 	list_for_each_entry_safe(binding, next, taken, link) {
 		list_del(&binding->link);
 		trace_xen_gpumem_unbind(binding);
-		gpumem_file_uncharge(file, 0, 1,
-				     (u64)binding->nr << PAGE_SHIFT);
 		gpumem_binding_destroy(binding);
 		cond_resched();
 	}
@@ -113,16 +122,17 @@ static int gpumem_bind_validate(const struct xen_gpumem_bind *cmd)
 			  XEN_GPUMEM_BIND_WRITE_FIRST |
 			  XEN_GPUMEM_BIND_REPLACE;
 
-	if ((cmd->flags & ~known) || (cmd->fd && !cmd->source))
+	if (cmd->flags & ~known)
 		return -EINVAL;
-	if (cmd->source != XEN_GPUMEM_SOURCE_ADDRESS)
+	if (cmd->source > XEN_GPUMEM_SOURCE_FD)
 		return -EOPNOTSUPP;
 	if (cmd->fail_policy != XEN_GPUMEM_POLICY_INJECT &&
 	    cmd->fail_policy != XEN_GPUMEM_POLICY_ZERO)
 		return -EINVAL;
 	if (!gpumem_range_valid(cmd->address, cmd->length))
 		return -EINVAL;
-	if (!access_ok((void __user *)cmd->address, cmd->length))
+	if (cmd->source == XEN_GPUMEM_SOURCE_ADDRESS &&
+	    (cmd->fd || !access_ok((void __user *)cmd->address, cmd->length)))
 		return -EINVAL;
 	if (cmd->length >> 20 > gpumem_max_binding_mib)
 		return -ENOSPC;
@@ -130,24 +140,34 @@ static int gpumem_bind_validate(const struct xen_gpumem_bind *cmd)
 }
 
 /*
- * Put a binding in its place, in exchange for those on @taken.
+ * Put a binding in its place, in exchange for those on @taken: also where the
+ * fd's limits leave no room for both.
  */
 static int gpumem_bind_insert(struct gpumem_window *window,
 			      struct gpumem_binding *binding,
 			      struct list_head *taken)
 {
 	u64 index = binding->node.start, nr = binding->nr;
+	const struct gpumem_usage new = { .n = {
+		[GPUMEM_USE_BINDINGS] = 1,
+		[GPUMEM_USE_BYTES] = nr << PAGE_SHIFT,
+	} };
+	struct gpumem_usage old;
 	long n;
+	int ret;
 
 	guard(mutex)(&window->lock);
 
 	if (window->dead)
 		return -ENOENT;
-	n = gpumem_bindings_check(window, index, nr);
+	n = gpumem_bindings_count(window, index, nr, &old);
 	if (n < 0)
 		return n;
 	if (n && !(binding->flags & XEN_GPUMEM_BIND_REPLACE))
 		return -EEXIST;
+	ret = gpumem_file_exchange(window->file, &old, &new);
+	if (ret)
+		return ret;
 
 	gpumem_bindings_take(window, index, nr, taken);
 	gpumem_zero_drop(window, index, nr);
@@ -158,10 +178,10 @@ static int gpumem_bind_insert(struct gpumem_window *window,
 	return 0;
 }
 
-static int gpumem_bind_in(struct gpumem_file *file,
-			  struct gpumem_window *window,
+static int gpumem_bind_in(struct gpumem_window *window,
 			  const struct xen_gpumem_bind *cmd)
 {
+	struct gpumem_mapping *mapping = NULL;
 	struct gpumem_binding *binding;
 	LIST_HEAD(taken);
 	u64 index, nr;
@@ -171,30 +191,22 @@ static int gpumem_bind_in(struct gpumem_file *file,
 				  &nr);
 	if (ret)
 		return ret;
-	/*
-	 * With a replacement, old and new are charged together for a moment:
-	 * one cannot replace at the limit.
-	 */
-	ret = gpumem_file_charge(file, 0, 1, cmd->length);
-	if (ret)
-		return ret;
-
-	binding = gpumem_binding_create(window, cmd);
+	if (cmd->source == XEN_GPUMEM_SOURCE_FD) {
+		mapping = gpumem_mapping_create(cmd);
+		if (IS_ERR(mapping))
+			return PTR_ERR(mapping);
+	}
+	binding = gpumem_binding_create(window, cmd, mapping);
 	if (IS_ERR(binding)) {
-		ret = PTR_ERR(binding);
-		goto err_uncharge;
+		if (mapping)
+			gpumem_mapping_destroy(mapping, window->ctx);
+		return PTR_ERR(binding);
 	}
 
 	ret = gpumem_bind_insert(window, binding, &taken);
-	if (ret) {
+	if (ret)
 		gpumem_binding_destroy(binding);
-		goto err_uncharge;
-	}
-	gpumem_bindings_destroy(file, &taken);
-	return 0;
-
-err_uncharge:
-	gpumem_file_uncharge(file, 0, 1, cmd->length);
+	gpumem_bindings_destroy(&taken);
 	return ret;
 }
 
@@ -205,7 +217,7 @@ err_uncharge:
  *
  * Return: 0 or an error that the uapi header lists
  */
-int gpumem_bind(struct gpumem_file *file, void *arg)
+long gpumem_bind(struct gpumem_file *file, void *arg)
 {
 	struct xen_gpumem_bind *cmd = arg;
 	struct gpumem_window *window;
@@ -214,15 +226,16 @@ int gpumem_bind(struct gpumem_file *file, void *arg)
 	ret = gpumem_bind_validate(cmd);
 	if (ret)
 		return ret;
-	if (!(file->rights & XEN_GPUMEM_RIGHT_LEND))
-		return -EPERM;
+	ret = gpumem_file_allows(file, XEN_GPUMEM_RIGHT_LEND, 0, 0);
+	if (ret)
+		return ret;
 	if (gpumem_ctx_is_dead(file->ctx))
 		return -ESRCH;
 
 	window = gpumem_window_get_owned(file, cmd->window);
 	if (IS_ERR(window))
 		return PTR_ERR(window);
-	ret = gpumem_bind_in(file, window, cmd);
+	ret = gpumem_bind_in(window, cmd);
 	gpumem_window_put(window);
 	return ret;
 }
@@ -234,9 +247,10 @@ int gpumem_bind(struct gpumem_file *file, void *arg)
  *
  * Return: 0 or an error that the uapi header lists
  */
-int gpumem_unbind(struct gpumem_file *file, void *arg)
+long gpumem_unbind(struct gpumem_file *file, void *arg)
 {
 	struct xen_gpumem_unbind *cmd = arg;
+	struct gpumem_usage usage = {};
 	struct gpumem_window *window;
 	LIST_HEAD(taken);
 	u64 index, nr;
@@ -251,7 +265,7 @@ int gpumem_unbind(struct gpumem_file *file, void *arg)
 		goto put;
 
 	mutex_lock(&window->lock);
-	n = window->dead ? 0 : gpumem_bindings_check(window, index, nr);
+	n = window->dead ? 0 : gpumem_bindings_count(window, index, nr, &usage);
 	if (n > 0) {
 		gpumem_zero_drop(window, index, nr);
 		gpumem_bindings_take(window, index, nr, &taken);
@@ -259,7 +273,9 @@ int gpumem_unbind(struct gpumem_file *file, void *arg)
 	}
 	mutex_unlock(&window->lock);
 
-	gpumem_bindings_destroy(file, &taken);
+	gpumem_bindings_destroy(&taken);
+	if (n > 0)
+		gpumem_file_uncharge(file, &usage);
 	if (!n)
 		n = -ENOENT;
 put:

@@ -135,8 +135,13 @@ static bool gpumem_binding_invalidate(struct mmu_interval_notifier *notifier,
 		    range->event == MMU_NOTIFY_SOFT_DIRTY;
 
 	if (gpumem_clip(binding->address, binding->nr, range->start,
-			range->end, &first, &nr))
+			range->end, &first, &nr)) {
 		gpumem_binding_revoke(binding, first, nr, downgrade);
+		if (binding->mapping && range->event == MMU_NOTIFY_UNMAP)
+			gpumem_mapping_lost(binding->mapping);
+	}
+	if (range->event == MMU_NOTIFY_RELEASE && !binding->dead)
+		gpumem_event_orphan(binding);
 
 	mutex_unlock(&binding->lock);
 	return true;
@@ -370,6 +375,7 @@ static int gpumem_binding_alloc_bits(struct gpumem_binding *binding)
  * gpumem_binding_create - make a binding of the calling process's addresses
  * @window: where it will be
  * @cmd: the call, validated but for whether the range lies in the window
+ * @mapping: what was mapped for it, or NULL.  The binding's, if there is one
  *
  * It is not in the window's tree yet.
  *
@@ -377,7 +383,8 @@ static int gpumem_binding_alloc_bits(struct gpumem_binding *binding)
  */
 struct gpumem_binding *
 gpumem_binding_create(struct gpumem_window *window,
-		      const struct xen_gpumem_bind *cmd)
+		      const struct xen_gpumem_bind *cmd,
+		      struct gpumem_mapping *mapping)
 {
 	struct gpumem_binding *binding;
 	int ret;
@@ -386,7 +393,9 @@ gpumem_binding_create(struct gpumem_window *window,
 	if (!binding)
 		return ERR_PTR(-ENOMEM);
 
-	binding->address = cmd->address;
+	binding->address = mapping ? gpumem_mapping_address(mapping) :
+			   cmd->address;
+	binding->mapping = mapping;
 	binding->nr = cmd->length >> PAGE_SHIFT;
 	binding->flags = cmd->flags;
 	binding->fail_policy = cmd->fail_policy;
@@ -438,5 +447,8 @@ err_free:
 void gpumem_binding_destroy(struct gpumem_binding *binding)
 {
 	mmu_interval_notifier_remove(&binding->notifier);
+	if (binding->mapping)
+		gpumem_mapping_destroy(binding->mapping,
+				       binding->window->ctx);
 	gpumem_binding_put(binding);
 }

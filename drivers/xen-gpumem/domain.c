@@ -18,6 +18,9 @@
  * workers are about to leave, closing waits a moment for them, so that the
  * module can be unloaded when close() has returned.
  *
+ * Fds that lend nothing share a context of their own, which only names the
+ * guest: it may be one that cannot borrow.
+ *
  * Events: hard interrupt -> @poll -> one work item per vCPU.  The channel
  * stays masked until everything was fetched, so a guest that faults as fast as
  * it can costs one interrupt at a time.
@@ -69,6 +72,17 @@ void gpumem_domain_exit(void)
 }
 
 /**
+ * gpumem_ctx_defer - have something done that may outlive all contexts but one
+ * @work: what; it holds a reference to a context, and drops it
+ *
+ * Unloading waits for it.
+ */
+void gpumem_ctx_defer(struct work_struct *work)
+{
+	queue_work(gpumem_free_wq, work);
+}
+
+/**
  * gpumem_ctx_error - look at an error of the hypervisor's for the news in it
  * @ctx: the guest
  * @err: zero or the error
@@ -81,7 +95,7 @@ int gpumem_ctx_error(struct gpumem_ctx *ctx, int err)
 	case -ESRCH:
 	case -ENOENT:
 		/* It is gone, or we were detached from it: for ever. */
-		WRITE_ONCE(ctx->dead, true);
+		gpumem_event_gone(ctx);
 		return -ESRCH;
 	case -E2BIG:
 		return -ENOSPC;
@@ -137,10 +151,12 @@ static void gpumem_ctx_free(struct work_struct *work)
 	struct gpumem_ctx *ctx = container_of(work, struct gpumem_ctx, free);
 	unsigned int i;
 
-	destroy_workqueue(ctx->wq);
-	for (i = 0; i < ctx->info.max_faults; i++)
-		gpumem_vcpu_fini(&ctx->vcpus[i]);
-	kvfree(ctx->vcpus);
+	if (ctx->attached) {
+		destroy_workqueue(ctx->wq);
+		for (i = 0; i < ctx->info.max_faults; i++)
+			gpumem_vcpu_fini(&ctx->vcpus[i]);
+		kvfree(ctx->vcpus);
+	}
 	xa_destroy(&ctx->windows);
 
 	spin_lock(&gpumem_closed_lock);
@@ -194,7 +210,42 @@ static int gpumem_ctx_alloc_vcpus(struct gpumem_ctx *ctx)
 	return 0;
 }
 
-static struct gpumem_ctx *gpumem_ctx_create(u16 domid,
+/*
+ * Not freezable: a worker can be asleep for as long as a process likes, and
+ * must not keep the system from suspending (suspend.c).  Not for reclaim: it
+ * allocates itself, and nothing in reclaim waits for it.  As many at a time as
+ * there can be.
+ */
+static int gpumem_ctx_attach(struct gpumem_ctx *ctx)
+{
+	int ret;
+
+	ret = gpumem_ctx_alloc_vcpus(ctx);
+	if (ret)
+		return ret;
+	ret = -ENOMEM;
+	ctx->wq = alloc_workqueue("xen-gpumem-%u", WQ_UNBOUND,
+				  WQ_UNBOUND_MAX_ACTIVE, ctx->dom.domid);
+	if (!ctx->wq)
+		goto err_vcpus;
+
+	/* Events come from here on. */
+	ret = gpumem_hv->attach(&ctx->dom);
+	if (ret)
+		goto err_wq;
+	ctx->attached = true;
+	return 0;
+
+err_wq:
+	/* An attach that failed half way may have raised an event. */
+	disable_work_sync(&ctx->poll);
+	destroy_workqueue(ctx->wq);
+err_vcpus:
+	kvfree(ctx->vcpus);
+	return ret == -EEXIST ? -EBUSY : ret;
+}
+
+static struct gpumem_ctx *gpumem_ctx_create(u16 domid, bool attach,
 					    const struct gpumem_hv_info *info)
 {
 	struct gpumem_ctx *ctx;
@@ -208,44 +259,24 @@ static struct gpumem_ctx *gpumem_ctx_create(u16 domid,
 	ctx->dom.generation = info->generation;
 	ctx->dom.event = gpumem_ctx_event;
 	kref_init(&ctx->ref);
-	xa_init(&ctx->windows);
+	xa_init_flags(&ctx->windows, XA_FLAGS_ACCOUNT);
+	spin_lock_init(&ctx->files_lock);
+	spin_lock_init(&ctx->usage_lock);
+	INIT_LIST_HEAD(&ctx->files);
 	INIT_WORK(&ctx->poll, gpumem_ctx_poll);
 	INIT_WORK(&ctx->free, gpumem_ctx_free);
 
-	ret = gpumem_ctx_alloc_vcpus(ctx);
-	if (ret)
-		goto err_free;
-
-	/*
-	 * Freezable: a page that comes from a GPU cannot be had while the
-	 * system is suspended.  Not for reclaim: it allocates itself, and
-	 * nothing in reclaim waits for it.  As many at a time as there can be.
-	 */
-	ret = -ENOMEM;
-	ctx->wq = alloc_workqueue("xen-gpumem-%u", WQ_UNBOUND | WQ_FREEZABLE,
-				  WQ_UNBOUND_MAX_ACTIVE, domid);
-	if (!ctx->wq)
-		goto err_vcpus;
-
-	/* Events come from here on. */
-	ret = gpumem_hv->attach(&ctx->dom);
-	if (ret)
-		goto err_wq;
+	ret = attach ? gpumem_ctx_attach(ctx) : 0;
+	if (ret) {
+		kfree(ctx);
+		return ERR_PTR(ret);
+	}
 	__module_get(THIS_MODULE);
 	return ctx;
-
-err_wq:
-	/* An attach that failed half way may have raised an event. */
-	disable_work_sync(&ctx->poll);
-	destroy_workqueue(ctx->wq);
-err_vcpus:
-	kvfree(ctx->vcpus);
-err_free:
-	kfree(ctx);
-	return ERR_PTR(ret == -EEXIST ? -EBUSY : ret);
 }
 
-static struct gpumem_ctx *gpumem_ctx_find(u16 domid, u64 generation)
+static struct gpumem_ctx *gpumem_ctx_find(u16 domid, u64 generation,
+					  bool attached)
 {
 	struct gpumem_ctx *ctx;
 
@@ -253,7 +284,8 @@ static struct gpumem_ctx *gpumem_ctx_find(u16 domid, u64 generation)
 
 	list_for_each_entry(ctx, &gpumem_ctxs, link)
 		if (ctx->dom.domid == domid &&
-		    ctx->dom.generation == generation)
+		    ctx->dom.generation == generation &&
+		    ctx->attached == attached)
 			return ctx;
 	return NULL;
 }
@@ -262,10 +294,11 @@ static struct gpumem_ctx *gpumem_ctx_find(u16 domid, u64 generation)
  * gpumem_ctx_open - find or make the context of a guest, for one more fd
  * @domid: its number
  * @generation: zero, or what its generation has to be
+ * @attach: to lend to it; else it is only named
  *
  * Return: the context, for gpumem_ctx_close(), or an ERR_PTR
  */
-struct gpumem_ctx *gpumem_ctx_open(u16 domid, u64 generation)
+struct gpumem_ctx *gpumem_ctx_open(u16 domid, u64 generation, bool attach)
 {
 	struct gpumem_hv_info info = { .generation = generation };
 	struct gpumem_ctx *ctx;
@@ -275,12 +308,12 @@ struct gpumem_ctx *gpumem_ctx_open(u16 domid, u64 generation)
 
 	/* Asked every time: it also says whether we may, still. */
 	ret = gpumem_hv->query(domid, &info);
-	if (!ret)
+	if (!ret && attach)
 		ret = gpumem_info_check(&info);
 	if (ret)
 		return ERR_PTR(ret);
 
-	ctx = gpumem_ctx_find(domid, info.generation);
+	ctx = gpumem_ctx_find(domid, info.generation, attach);
 	if (ctx) {
 		if (gpumem_ctx_is_dead(ctx))
 			return ERR_PTR(-ESRCH);
@@ -288,13 +321,30 @@ struct gpumem_ctx *gpumem_ctx_open(u16 domid, u64 generation)
 		return ctx;
 	}
 
-	ctx = gpumem_ctx_create(domid, &info);
+	ctx = gpumem_ctx_create(domid, attach, &info);
 	if (IS_ERR(ctx))
 		return ctx;
 	ctx->users = 1;
 	ctx->serial = ++gpumem_ctx_serial;
+	gpumem_show_add(ctx);
 	list_add_tail(&ctx->link, &gpumem_ctxs);
 	return ctx;
+}
+
+/**
+ * gpumem_ctx_share - one more fd of a guest that has one
+ * @ctx: the guest; the caller is one of its users
+ *
+ * Return: 0, for gpumem_ctx_close(); -ESRCH
+ */
+int gpumem_ctx_share(struct gpumem_ctx *ctx)
+{
+	guard(mutex)(&gpumem_ctx_lock);
+
+	if (gpumem_ctx_is_dead(ctx))
+		return -ESRCH;
+	ctx->users++;
+	return 0;
 }
 
 static bool gpumem_ctx_lingers(u64 serial)
@@ -321,12 +371,14 @@ void gpumem_ctx_close(struct gpumem_ctx *ctx)
 		mutex_unlock(&gpumem_ctx_lock);
 		return;
 	}
+	gpumem_show_remove(ctx);
 	/*
 	 * No more polls, then no more events: in this order, since the end of
 	 * a poll still speaks to the event channel.
 	 */
 	disable_work_sync(&ctx->poll);
-	gpumem_hv->detach(&ctx->dom);
+	if (ctx->attached)
+		gpumem_hv->detach(&ctx->dom);
 	WRITE_ONCE(ctx->dead, true);
 	spin_lock(&gpumem_closed_lock);
 	list_move(&ctx->link, &gpumem_ctxs_closed);

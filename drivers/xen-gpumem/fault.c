@@ -97,7 +97,8 @@ static bool gpumem_fault_zero(struct gpumem_job *job,
 }
 
 /*
- * There is nothing to give: what was chosen for that happens.
+ * There is nothing to give, for the reason @err: what was chosen for that
+ * happens, and where something was bound, its owner is told.
  *
  * Return: 0, or -EAGAIN if it is not so any more, or -ENOSPC or -EBUSY if
  * something is in the way
@@ -105,7 +106,7 @@ static bool gpumem_fault_zero(struct gpumem_job *job,
 static int gpumem_fault_policy(struct gpumem_job *job,
 			       struct gpumem_window *window,
 			       struct gpumem_binding *binding,
-			       const struct gpumem_hv_fault *fault)
+			       const struct gpumem_hv_fault *fault, int err)
 {
 	u32 policy = binding ? binding->fail_policy : window->hole_policy;
 	int ret;
@@ -124,9 +125,13 @@ static int gpumem_fault_policy(struct gpumem_job *job,
 		ret = gpumem_answer(job->vcpu->ctx, fault,
 				    policy == XEN_GPUMEM_POLICY_MMIO ?
 				    GPUMEM_HV_MMIO : GPUMEM_HV_INJECT);
-	if (!ret)
-		atomic64_inc(&window->stats.failed);
-	return ret;
+	if (ret)
+		return ret;
+	atomic64_inc(&window->stats.failed);
+	/* A hole is no failure. */
+	if (binding)
+		gpumem_event_fault(window, fault, err);
+	return 0;
 }
 
 /*
@@ -186,7 +191,7 @@ static int gpumem_fault_try(struct gpumem_job *job,
 
 	binding = gpumem_binding_find(window, fault->index);
 	if (!binding)
-		return gpumem_fault_policy(job, window, NULL, fault);
+		return gpumem_fault_policy(job, window, NULL, fault, 0);
 
 	ret = gpumem_fault_supply(job, binding, fault);
 	switch (ret) {
@@ -200,7 +205,7 @@ static int gpumem_fault_try(struct gpumem_job *job,
 	case -EPERM:
 	case -EACCES:
 	case -ETXTBSY:
-		ret = gpumem_fault_policy(job, window, binding, fault);
+		ret = gpumem_fault_policy(job, window, binding, fault, ret);
 		break;
 	}
 	gpumem_binding_put(binding);
@@ -249,7 +254,7 @@ static void gpumem_job_serve(struct gpumem_job *job,
 
 	ns = ktime_get_ns() - start;
 	atomic64_inc(&window->stats.faults);
-	gpumem_stat_max(&window->stats.fault_ns_max, ns);
+	gpumem_stat_time(&window->stats.fault_time, ns);
 	trace_xen_gpumem_fault(ctx->dom.domid, fault, ret, ns);
 put:
 	if (window)

@@ -25,6 +25,7 @@
  *                          outside of which nothing waits for it but ioctls
  *                          and fault workers
  *     hypercalls; folio_mark_dirty()
+ *     gpumem_ctx.files_lock, gpumem_events.lock, gpumem_ctx.usage_lock   leaves
  *
  * What no call may ever wait for is a vCPU, and a page of a process: the
  * process that has to supply the page may be the one that calls.  Thus a fault
@@ -42,11 +43,13 @@
 #define _XEN_GPUMEM_INTERNAL_H
 
 #include <linux/atomic.h>
+#include <linux/fs.h>
 #include <linux/interval_tree.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
+#include <linux/poll.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -56,6 +59,8 @@
 
 #include "extent.h"
 #include "hv.h"
+
+struct gpumem_mapping;
 
 /* Records fetched by one poll. */
 #define GPUMEM_POLL_RECORDS	32
@@ -145,6 +150,20 @@ struct gpumem_vcpu {
 	struct gpumem_job jobs[GPUMEM_VCPU_JOBS];
 };
 
+/* What fds and their children are limited in; struct gpumem_usage.n */
+enum {
+	GPUMEM_USE_WINDOWS,
+	GPUMEM_USE_BINDINGS,
+	GPUMEM_USE_BYTES,		/* in bindings */
+	GPUMEM_USE_EXPORTS,
+	GPUMEM_USE_EXPORT_BYTES,
+	GPUMEM_USE_NR,
+};
+
+struct gpumem_usage {
+	u64 n[GPUMEM_USE_NR];
+};
+
 /**
  * struct gpumem_ctx - an attachment to one guest
  * @dom: the hypervisor's part; names the guest
@@ -152,8 +171,14 @@ struct gpumem_vcpu {
  * @link: in gpumem_ctxs, by gpumem_ctx_lock, or, once no fd is left, in
  *	gpumem_ctxs_closed, by gpumem_closed_lock
  * @users: fds, by gpumem_ctx_lock.  The last one detaches
+ * @attached: it is an attachment; else it only names the guest, for fds that
+ *	lend nothing.  Constant
  * @serial: tells contexts apart that follow each other at one address
  * @dead: the guest is gone; set once
+ * @files_lock: protects @files; a leaf but for wake-ups
+ * @files: open fds, to be told
+ * @usage_lock: protects gpumem_file.used of all fds; a leaf
+ * @debugfs: its directory there
  * @info: limits, constant
  * @windows: by id; its own lock
  * @wq: where faults of this guest are served, so that a guest with many vCPUs
@@ -168,8 +193,13 @@ struct gpumem_ctx {
 	struct kref ref;
 	struct list_head link;
 	unsigned int users;
+	bool attached;
 	u64 serial;
 	bool dead;
+	spinlock_t files_lock;
+	struct list_head files;
+	spinlock_t usage_lock;
+	struct dentry *debugfs;
 	struct gpumem_hv_info info;
 	struct xarray windows;
 	struct workqueue_struct *wq;
@@ -179,28 +209,67 @@ struct gpumem_ctx {
 	struct gpumem_vcpu *vcpus;
 };
 
+/* Events that a fd keeps. */
+#define GPUMEM_EVENTS		64
+
+/**
+ * struct gpumem_events - what a fd's holder has not read yet
+ * @lock: protects what follows; a leaf but for wake-ups
+ * @wait: readers
+ * @first: oldest record in @ring
+ * @nr: records in @ring.  The last place is kept for an OVERFLOW
+ * @reading: the oldest one is on its way out: nothing is added to it any more
+ * @told: that the guest is gone
+ * @reader: serialises readers; taken first
+ * @ring: the records
+ */
+struct gpumem_events {
+	spinlock_t lock;
+	wait_queue_head_t wait;
+	unsigned int first;
+	unsigned int nr;
+	bool reading;
+	bool told;
+	struct mutex reader;
+	struct xen_gpumem_event ring[GPUMEM_EVENTS];
+};
+
 /**
  * struct gpumem_file - a domain fd
- * @ctx: the guest
+ * @ref: keeps the memory; held by the open file, children, windows, exports
+ * @ctx: the guest; holds a reference to its memory, and until the release is
+ *	one of its users
+ * @parent: the fd that this one was derived from, or NULL; holds a reference
+ * @link: in gpumem_ctx.files, from the fd's making to its release
+ * @depth: parents up to the first
  * @rights: XEN_GPUMEM_RIGHT_*, constant
- * @max_windows: limit, constant, as the following
- * @max_bindings: limit
- * @max_bytes: limit
- * @lock: protects what follows
- * @windows: in use
- * @bindings: in use
- * @bytes: in use
+ * @nr_ranges: length of @ranges
+ * @ranges: where rights may be used: sorted, adjoining ones made one; constant
+ * @max: limits, constant
+ * @used: what of them is used, by children too; by gpumem_ctx.usage_lock
+ * @events: to be read
  */
 struct gpumem_file {
+	struct kref ref;
 	struct gpumem_ctx *ctx;
+	struct gpumem_file *parent;
+	struct list_head link;
+	unsigned int depth;
 	u32 rights;
-	u32 max_windows;
-	u32 max_bindings;
-	u64 max_bytes;
-	spinlock_t lock;
-	u32 windows;
-	u32 bindings;
-	u64 bytes;
+	unsigned int nr_ranges;
+	struct xen_gpumem_range *ranges;
+	struct gpumem_usage max;
+	struct gpumem_usage used;
+	struct gpumem_events events;
+};
+
+/* Slot i counts what took less than 1024 << i ns; the last one, all else. */
+#define GPUMEM_TIME_SLOTS	24
+
+/* How long something took, how often. */
+struct gpumem_time {
+	atomic64_t max;
+	atomic64_t slots[GPUMEM_TIME_SLOTS];
 };
 
 /* Counters of a window, see struct xen_gpumem_window_query. */
@@ -212,15 +281,15 @@ struct gpumem_stats {
 	atomic64_t revokes;
 	atomic64_t revoked;
 	atomic64_t downgraded;
-	atomic64_t revoke_ns_max;
-	atomic64_t fault_ns_max;
+	struct gpumem_time revoke_time;
+	struct gpumem_time fault_time;
 };
 
 /**
  * struct gpumem_window - a range of guest addresses
  * @ref: keeps the memory
  * @ctx: the guest; holds a reference
- * @file: the fd that owns it.  Compared, never followed
+ * @file: the fd that owns it; holds a reference
  * @id: the hypervisor's number for it
  * @hole_policy: XEN_GPUMEM_POLICY_* where nothing is bound
  * @nr: pages
@@ -264,6 +333,7 @@ struct gpumem_window {
  * @nr: pages
  * @flags: XEN_GPUMEM_BIND_*
  * @fail_policy: XEN_GPUMEM_POLICY_*
+ * @mapping: what the driver itself has mapped there, or NULL
  * @node: in gpumem_window.bindings; .start is the first index
  * @link: in a list of those that are being taken out
  * @lock: innermost, see above; protects what follows
@@ -282,6 +352,7 @@ struct gpumem_binding {
 	unsigned long nr;
 	u32 flags;
 	u32 fail_policy;
+	struct gpumem_mapping *mapping;
 	struct interval_tree_node node;
 	struct list_head link;
 
@@ -296,7 +367,9 @@ struct gpumem_binding {
 /* domain.c */
 int gpumem_domain_init(void);
 void gpumem_domain_exit(void);
-struct gpumem_ctx *gpumem_ctx_open(u16 domid, u64 generation);
+struct gpumem_ctx *gpumem_ctx_open(u16 domid, u64 generation, bool attach);
+int gpumem_ctx_share(struct gpumem_ctx *ctx);
+void gpumem_ctx_defer(struct work_struct *work);
 void gpumem_ctx_close(struct gpumem_ctx *ctx);
 void gpumem_ctx_put(struct gpumem_ctx *ctx);
 int gpumem_ctx_error(struct gpumem_ctx *ctx, int err);
@@ -313,13 +386,47 @@ static inline bool gpumem_ctx_is_dead(const struct gpumem_ctx *ctx)
 }
 
 /* main.c */
-int gpumem_file_charge(struct gpumem_file *file, u32 windows, u32 bindings,
-		       u64 bytes);
-void gpumem_file_uncharge(struct gpumem_file *file, u32 windows, u32 bindings,
-			  u64 bytes);
 extern unsigned int gpumem_fault_around;
 extern unsigned int gpumem_max_bindings;
 extern unsigned int gpumem_max_binding_mib;
+extern const struct file_operations gpumem_file_fops;
+
+/* file.c */
+long gpumem_open_domain(struct xen_gpumem_open_domain *cmd, void __user *arg);
+long gpumem_derive(struct gpumem_file *file, void *arg);
+int gpumem_file_release(struct inode *inode, struct file *filp);
+void gpumem_file_put(struct gpumem_file *file);
+
+static inline struct gpumem_file *gpumem_file_get(struct gpumem_file *file)
+{
+	kref_get(&file->ref);
+	return file;
+}
+
+/* rights.c */
+int gpumem_rights_check(u32 rights);
+int gpumem_ranges_fetch(struct gpumem_file *file, u64 address,
+			unsigned int nr);
+int gpumem_ranges_inherit(struct gpumem_file *file);
+int gpumem_file_allows(const struct gpumem_file *file, u32 right, u64 first,
+		       u64 length);
+int gpumem_file_exchange(struct gpumem_file *file,
+			 const struct gpumem_usage *old,
+			 const struct gpumem_usage *new);
+int gpumem_file_charge(struct gpumem_file *file,
+		       const struct gpumem_usage *usage);
+void gpumem_file_uncharge(struct gpumem_file *file,
+			  const struct gpumem_usage *usage);
+
+/* event.c */
+void gpumem_events_init(struct gpumem_file *file);
+void gpumem_event_fault(struct gpumem_window *window,
+			const struct gpumem_hv_fault *fault, int err);
+void gpumem_event_orphan(const struct gpumem_binding *binding);
+void gpumem_event_gone(struct gpumem_ctx *ctx);
+ssize_t gpumem_file_read(struct file *filp, char __user *buf, size_t len,
+			 loff_t *pos);
+__poll_t gpumem_file_poll(struct file *filp, poll_table *wait);
 
 /* window.c */
 struct gpumem_window *gpumem_window_find(struct gpumem_ctx *ctx, u32 id);
@@ -332,30 +439,34 @@ int gpumem_window_range(const struct gpumem_window *window, u64 offset,
 			u64 length, u64 *index, u64 *nr);
 struct gpumem_binding *gpumem_window_lookup(struct gpumem_window *window,
 					    u64 index);
-int gpumem_window_add(struct gpumem_file *file, void *arg);
-int gpumem_window_remove(struct gpumem_file *file, void *arg);
-int gpumem_window_move(struct gpumem_file *file, void *arg);
-int gpumem_window_query(struct gpumem_file *file, void *arg);
+long gpumem_window_add(struct gpumem_file *file, void *arg);
+void gpumem_window_add_undo(struct gpumem_file *file, void *arg);
+long gpumem_window_remove(struct gpumem_file *file, void *arg);
+long gpumem_window_move(struct gpumem_file *file, void *arg);
+long gpumem_window_query(struct gpumem_file *file, void *arg);
 
-static inline void gpumem_stat_max(atomic64_t *stat, u64 value)
-{
-	s64 old = atomic64_read(stat);
-
-	while ((s64)value > old && !atomic64_try_cmpxchg(stat, &old, value))
-		;
-}
+/* show.c */
+void gpumem_show_init(void);
+void gpumem_show_exit(void);
+void gpumem_show_add(struct gpumem_ctx *ctx);
+void gpumem_show_remove(struct gpumem_ctx *ctx);
+void gpumem_file_show(struct seq_file *m, struct file *filp);
+void gpumem_stat_time(struct gpumem_time *time, u64 ns);
 
 /* bind.c */
-int gpumem_bind(struct gpumem_file *file, void *arg);
-int gpumem_unbind(struct gpumem_file *file, void *arg);
+long gpumem_bind(struct gpumem_file *file, void *arg);
+long gpumem_unbind(struct gpumem_file *file, void *arg);
+long gpumem_bindings_count(struct gpumem_window *window, u64 index, u64 nr,
+			   struct gpumem_usage *usage);
 void gpumem_bindings_take(struct gpumem_window *window, u64 index, u64 nr,
 			  struct list_head *taken);
-void gpumem_bindings_destroy(struct gpumem_file *file, struct list_head *taken);
+void gpumem_bindings_destroy(struct list_head *taken);
 
 /* binding.c */
 struct gpumem_binding *
 gpumem_binding_create(struct gpumem_window *window,
-		      const struct xen_gpumem_bind *cmd);
+		      const struct xen_gpumem_bind *cmd,
+		      struct gpumem_mapping *mapping);
 void gpumem_binding_put(struct gpumem_binding *binding);
 void gpumem_binding_destroy(struct gpumem_binding *binding);
 void gpumem_binding_forget(struct gpumem_binding *binding, unsigned long first,
@@ -367,6 +478,13 @@ int gpumem_binding_commit(struct gpumem_binding *binding,
 int gpumem_binding_map_zero(struct gpumem_binding *binding, unsigned long slot,
 			    u64 frame);
 void gpumem_binding_reset(struct gpumem_binding *binding);
+
+/* source.c */
+struct gpumem_mapping *gpumem_mapping_create(const struct xen_gpumem_bind *cmd);
+unsigned long gpumem_mapping_address(const struct gpumem_mapping *mapping);
+void gpumem_mapping_lost(struct gpumem_mapping *mapping);
+void gpumem_mapping_destroy(struct gpumem_mapping *mapping,
+			    struct gpumem_ctx *ctx);
 
 /* fault.c */
 void gpumem_vcpu_init(struct gpumem_vcpu *vcpu, struct gpumem_ctx *ctx);
@@ -380,7 +498,13 @@ int gpumem_supply(struct gpumem_binding *binding, struct gpumem_slice *slice,
 		  unsigned long slot, unsigned int nr_want, bool write);
 struct gpumem_binding *gpumem_binding_find(struct gpumem_window *window,
 					   u64 index);
-int gpumem_populate(struct gpumem_file *file, void *arg);
+long gpumem_populate(struct gpumem_file *file, void *arg);
+
+/* suspend.c */
+int gpumem_suspend_init(void);
+void gpumem_suspend_exit(void);
+void gpumem_suspend_enter(void);
+void gpumem_suspend_leave(void);
 
 /* zero.c */
 int gpumem_zero_init(void);

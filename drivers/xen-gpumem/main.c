@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The device node, the domain fds, and their calls.
+ * The device node, and the calls on it and on domain fds.
  *
  * /dev/xen/gpumem is the privilege: who can open it can make fds for any guest
  * that the hypervisor lets this domain lend to.  A domain fd has none but what
@@ -13,15 +13,10 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/anon_inodes.h>
-#include <linux/err.h>
-#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
-#include <linux/slab.h>
-#include <linux/spinlock.h>
 #include <linux/uaccess.h>
 
 #include "internal.h"
@@ -48,49 +43,8 @@ module_param_named(mock, gpumem_mock, bool, 0444);
 MODULE_PARM_DESC(mock, "use the mock hypervisor, for tests");
 #endif
 
-/**
- * gpumem_file_charge - take from an fd's allowance
- * @file: the fd
- * @windows: windows that are to be added
- * @bindings: bindings, likewise
- * @bytes: bytes in bindings, likewise
- *
- * Return: 0 or -ENOSPC
- */
-int gpumem_file_charge(struct gpumem_file *file, u32 windows, u32 bindings,
-		       u64 bytes)
-{
-	guard(spinlock)(&file->lock);
-
-	if (windows > file->max_windows - file->windows ||
-	    bindings > file->max_bindings - file->bindings ||
-	    bytes > file->max_bytes - file->bytes)
-		return -ENOSPC;
-	file->windows += windows;
-	file->bindings += bindings;
-	file->bytes += bytes;
-	return 0;
-}
-
-/**
- * gpumem_file_uncharge - give back to an fd's allowance
- * @file: the fd
- * @windows: windows
- * @bindings: bindings
- * @bytes: bytes in bindings
- */
-void gpumem_file_uncharge(struct gpumem_file *file, u32 windows, u32 bindings,
-			  u64 bytes)
-{
-	guard(spinlock)(&file->lock);
-
-	file->windows -= windows;
-	file->bindings -= bindings;
-	file->bytes -= bytes;
-}
-
 /* @file is NULL on the node. */
-static int gpumem_info(struct gpumem_file *file, void *arg)
+static long gpumem_info(struct gpumem_file *file, void *arg)
 {
 	struct xen_gpumem_info *cmd = arg;
 	struct gpumem_hv_info info = {};
@@ -109,106 +63,16 @@ static int gpumem_info(struct gpumem_file *file, void *arg)
 
 	cmd->out_abi = XEN_GPUMEM_ABI;
 	cmd->out_hv_version = info.version;
-	cmd->out_features = gpumem_hv->mock ? XEN_GPUMEM_FEAT_MOCK : 0;
+	cmd->out_features = XEN_GPUMEM_FEAT_SOURCE_FD |
+			    XEN_GPUMEM_FEAT_DERIVE | XEN_GPUMEM_FEAT_EVENTS;
+	if (gpumem_hv->mock)
+		cmd->out_features |= XEN_GPUMEM_FEAT_MOCK;
 	cmd->out_rights = file ? file->rights : 0;
 	cmd->out_max_windows = info.max_windows;
 	cmd->out_max_bindings = READ_ONCE(gpumem_max_bindings);
 	cmd->out_max_window = info.max_window << PAGE_SHIFT;
 	cmd->out_gpa_end = file ? info.gfn_end << PAGE_SHIFT : 0;
 	return 0;
-}
-
-static int gpumem_file_release(struct inode *inode, struct file *filp)
-{
-	struct gpumem_file *file = filp->private_data;
-
-	gpumem_window_remove_all(file);
-	gpumem_ctx_close(file->ctx);
-	kfree(file);
-	return 0;
-}
-
-static const struct file_operations gpumem_file_fops;
-
-static struct gpumem_file *
-gpumem_file_create(const struct xen_gpumem_open_domain *cmd)
-{
-	struct gpumem_file *file;
-	struct gpumem_ctx *ctx;
-
-	file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
-	if (!file)
-		return ERR_PTR(-ENOMEM);
-	spin_lock_init(&file->lock);
-	file->rights = cmd->rights;
-	file->max_windows = cmd->max_windows ?: U32_MAX;
-	file->max_bindings = min(cmd->max_bindings ?: U32_MAX,
-				 READ_ONCE(gpumem_max_bindings));
-	file->max_bytes = cmd->max_bytes ?: U64_MAX;
-
-	ctx = gpumem_ctx_open(cmd->domid, cmd->generation);
-	if (IS_ERR(ctx)) {
-		kfree(file);
-		return ERR_CAST(ctx);
-	}
-	file->ctx = ctx;
-	return file;
-}
-
-/* Returns a struct file, so that its fd can be installed last of all. */
-static struct file *gpumem_file_open(struct xen_gpumem_open_domain *cmd)
-{
-	struct gpumem_file *file;
-	struct file *filp;
-
-	file = gpumem_file_create(cmd);
-	if (IS_ERR(file))
-		return ERR_CAST(file);
-
-	filp = anon_inode_getfile("[xen-gpumem]", &gpumem_file_fops, file,
-				  O_RDWR);
-	if (IS_ERR(filp)) {
-		gpumem_ctx_close(file->ctx);
-		kfree(file);
-		return filp;
-	}
-	cmd->generation = file->ctx->dom.generation;
-	return filp;
-}
-
-static int gpumem_open_domain(struct xen_gpumem_open_domain *cmd,
-			      void __user *arg)
-{
-	const u32 export = XEN_GPUMEM_RIGHT_EXPORT_GRANTS |
-			   XEN_GPUMEM_RIGHT_EXPORT_FRAMES;
-	u32 size = min_t(u32, cmd->size, sizeof(*cmd));
-	struct file *filp;
-	int fd;
-
-	if ((cmd->flags & ~XEN_GPUMEM_OPEN_CLOEXEC) || cmd->__reserved)
-		return -EINVAL;
-	if (!cmd->rights || (cmd->rights & ~(export | XEN_GPUMEM_RIGHT_LEND |
-					     XEN_GPUMEM_RIGHT_REMOVE)))
-		return -EINVAL;
-	if ((cmd->rights & ~XEN_GPUMEM_RIGHT_LEND) || cmd->nr_ranges)
-		return -EOPNOTSUPP;
-
-	fd = get_unused_fd_flags(cmd->flags & XEN_GPUMEM_OPEN_CLOEXEC ?
-				 O_CLOEXEC : 0);
-	if (fd < 0)
-		return fd;
-	filp = gpumem_file_open(cmd);
-	if (IS_ERR(filp)) {
-		put_unused_fd(fd);
-		return PTR_ERR(filp);
-	}
-	if (copy_to_user(arg, cmd, size)) {
-		fput(filp);
-		put_unused_fd(fd);
-		return -EFAULT;
-	}
-	fd_install(fd, filp);
-	return fd;
 }
 
 /* Room for any of the structures. */
@@ -222,6 +86,7 @@ union gpumem_cmd {
 	struct xen_gpumem_unbind unbind;
 	struct xen_gpumem_populate populate;
 	struct xen_gpumem_window_query window_query;
+	struct xen_gpumem_derive derive;
 };
 
 /**
@@ -230,30 +95,34 @@ union gpumem_cmd {
  * @size: of the structure as known here
  * @min_size: of its first version
  * @out: when the structure is written back
- * @execute: does it
+ * @execute: does it.  Return: an error, or not less than zero
+ * @undo: undoes it, where the result could not be told; NULL: there is nothing
  */
 struct gpumem_call {
 	unsigned int cmd;
 	u32 size;
 	u32 min_size;
 	enum { GPUMEM_OUT_NEVER, GPUMEM_OUT_DONE, GPUMEM_OUT_ALWAYS } out;
-	int (*execute)(struct gpumem_file *file, void *arg);
+	long (*execute)(struct gpumem_file *file, void *arg);
+	void (*undo)(struct gpumem_file *file, void *arg);
 };
 
-#define GPUMEM_CALL(_cmd, _struct, _last, _out, _execute)		\
+#define GPUMEM_CALL(_cmd, _struct, _last, _out, _execute, ...)		\
 	[_IOC_NR(_cmd)] = {						\
 		.cmd = _cmd,						\
 		.size = sizeof(struct _struct),				\
 		.min_size = offsetofend(struct _struct, _last),		\
 		.out = _out,						\
 		.execute = _execute,					\
+		__VA_ARGS__						\
 	}
 
 static const struct gpumem_call gpumem_calls[] = {
 	GPUMEM_CALL(XEN_GPUMEM_INFO, xen_gpumem_info, out_gpa_end,
 		    GPUMEM_OUT_DONE, gpumem_info),
 	GPUMEM_CALL(XEN_GPUMEM_WINDOW_ADD, xen_gpumem_window_add, out_window,
-		    GPUMEM_OUT_DONE, gpumem_window_add),
+		    GPUMEM_OUT_DONE, gpumem_window_add,
+		    .undo = gpumem_window_add_undo),
 	GPUMEM_CALL(XEN_GPUMEM_WINDOW_REMOVE, xen_gpumem_window_remove, window,
 		    GPUMEM_OUT_NEVER, gpumem_window_remove),
 	GPUMEM_CALL(XEN_GPUMEM_WINDOW_MOVE, xen_gpumem_window_move, gpa,
@@ -266,6 +135,8 @@ static const struct gpumem_call gpumem_calls[] = {
 		    GPUMEM_OUT_ALWAYS, gpumem_populate),
 	GPUMEM_CALL(XEN_GPUMEM_WINDOW_QUERY, xen_gpumem_window_query,
 		    out_fault_ns_max, GPUMEM_OUT_DONE, gpumem_window_query),
+	GPUMEM_CALL(XEN_GPUMEM_DERIVE, xen_gpumem_derive, max_export_bytes,
+		    GPUMEM_OUT_NEVER, gpumem_derive),
 };
 
 /* Fetch the structure of a call. */
@@ -291,21 +162,20 @@ static long gpumem_call(struct gpumem_file *file,
 			const struct gpumem_call *call, void __user *arg)
 {
 	union gpumem_cmd buf;
-	int ret;
+	long ret;
 
 	ret = gpumem_call_fetch(&buf, call->size, call->min_size, arg);
 	if (ret)
 		return ret;
 	ret = call->execute(file, &buf);
 	if (call->out == GPUMEM_OUT_NEVER ||
-	    (ret && call->out == GPUMEM_OUT_DONE))
+	    (ret < 0 && call->out == GPUMEM_OUT_DONE))
 		return ret;
-	/*
-	 * A window that was added stays where its id cannot be told: it goes
-	 * with the fd, and whoever passes such an address has other worries.
-	 */
-	if (copy_to_user(arg, &buf, min(call->size, buf.info.size)))
+	if (copy_to_user(arg, &buf, min(call->size, buf.info.size))) {
+		if (call->undo && !ret)
+			call->undo(file, &buf);
 		return -EFAULT;
+	}
 	return ret;
 }
 
@@ -329,9 +199,14 @@ static long gpumem_file_ioctl(struct file *filp, unsigned int cmd,
 	return gpumem_call(filp->private_data, call, (void __user *)arg);
 }
 
-static const struct file_operations gpumem_file_fops = {
+/* Of the open file that a domain fd is. */
+const struct file_operations gpumem_file_fops = {
 	.owner = THIS_MODULE,
 	.release = gpumem_file_release,
+	.read = gpumem_file_read,
+	.poll = gpumem_file_poll,
+	.llseek = noop_llseek,
+	.show_fdinfo = gpumem_file_show,
 	.unlocked_ioctl = gpumem_file_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };
@@ -390,11 +265,18 @@ static int __init gpumem_init(void)
 	ret = gpumem_domain_init();
 	if (ret)
 		goto err_zero;
-	ret = misc_register(&gpumem_node);
+	ret = gpumem_suspend_init();
 	if (ret)
 		goto err_domain;
+	gpumem_show_init();
+	ret = misc_register(&gpumem_node);
+	if (ret)
+		goto err_suspend;
 	return 0;
 
+err_suspend:
+	gpumem_show_exit();
+	gpumem_suspend_exit();
 err_domain:
 	gpumem_domain_exit();
 err_zero:
@@ -407,6 +289,8 @@ err_hv:
 static void __exit gpumem_exit(void)
 {
 	misc_deregister(&gpumem_node);
+	gpumem_show_exit();
+	gpumem_suspend_exit();
 	gpumem_domain_exit();
 	gpumem_zero_exit();
 	gpumem_hv->exit();

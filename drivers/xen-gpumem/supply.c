@@ -57,6 +57,25 @@ static bool gpumem_mm_is_alive(struct mm_struct *mm)
 #endif
 }
 
+static int gpumem_supply_once(struct gpumem_binding *binding,
+			      struct gpumem_slice *slice)
+{
+	int ret;
+
+	gpumem_suspend_enter();
+	ret = gpumem_resolve(binding, slice);
+	if (!ret && !gpumem_mm_is_alive(binding->mm))
+		ret = -ENODATA;
+	if (!ret) {
+		ret = gpumem_binding_commit(binding, slice);
+		/* The guest's memory, not the host's. */
+		if (ret == -ENOMEM)
+			ret = -ENOSPC;
+	}
+	gpumem_suspend_leave();
+	return ret;
+}
+
 /*
  * Resolve and commit, again and again until the memory holds still.  The
  * caller has mm_users of the binding's process.
@@ -76,19 +95,11 @@ static int gpumem_supply_turns(struct gpumem_binding *binding,
 	for (turn = 0; turn < GPUMEM_SUPPLY_TURNS && ret == -EAGAIN; turn++) {
 		gpumem_slice_setup(binding, slice, slot, nr_want);
 		slice->write = write;
-		ret = gpumem_resolve(binding, slice);
+		ret = gpumem_supply_once(binding, slice);
 		if (ret == -EPERM && !must_write && write) {
 			write = false;
 			ret = -EAGAIN;
 			continue;
-		}
-		if (!ret && !gpumem_mm_is_alive(binding->mm))
-			ret = -ENODATA;
-		if (!ret) {
-			ret = gpumem_binding_commit(binding, slice);
-			/* The guest's memory, not the host's. */
-			if (ret == -ENOMEM)
-				ret = -ENOSPC;
 		}
 		if (ret == -EAGAIN && signal_pending(current))
 			ret = -EINTR;
@@ -233,7 +244,7 @@ static int gpumem_populate_range(struct gpumem_window *window,
  *
  * Return: 0 or an error that the uapi header lists
  */
-int gpumem_populate(struct gpumem_file *file, void *arg)
+long gpumem_populate(struct gpumem_file *file, void *arg)
 {
 	struct gpumem_slice *slice __free(kvfree) = NULL;
 	struct xen_gpumem_populate *cmd = arg;

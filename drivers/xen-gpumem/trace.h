@@ -117,6 +117,38 @@ TRACE_EVENT(xen_gpumem_revoke,
 		  __entry->ns, __entry->ret)
 );
 
+TRACE_EVENT(xen_gpumem_event,
+
+	TP_PROTO(u16 domid, const struct xen_gpumem_event *event),
+
+	TP_ARGS(domid, event),
+
+	TP_STRUCT__entry(
+		__field(u16, domid)
+		__field(u32, type)
+		__field(u32, window)
+		__field(u64, offset)
+		__field(u64, length)
+		__field(int, error)
+		__field(u32, access)
+	),
+
+	TP_fast_assign(
+		__entry->domid = domid;
+		__entry->type = event->type;
+		__entry->window = event->window;
+		__entry->offset = event->offset;
+		__entry->length = event->length;
+		__entry->error = event->error;
+		__entry->access = event->access;
+	),
+
+	TP_printk("dom=%u type=%u window=%u offset=%#llx length=%#llx error=%d access=%#x",
+		  __entry->domid, __entry->type, __entry->window,
+		  __entry->offset, __entry->length, __entry->error,
+		  __entry->access)
+);
+
 DECLARE_EVENT_CLASS(xen_gpumem_window,
 
 	TP_PROTO(u16 domid, u32 window, u64 gfn, u64 nr),

@@ -26,6 +26,10 @@
 #include "internal.h"
 #include "trace.h"
 
+static const struct gpumem_usage gpumem_one_window = {
+	.n[GPUMEM_USE_WINDOWS] = 1,
+};
+
 /* Pages that are counted with a binding's lock held. */
 #define GPUMEM_COUNT_PIECE	65536
 
@@ -34,6 +38,7 @@ static void gpumem_window_free(struct kref *ref)
 	struct gpumem_window *window =
 		container_of(ref, struct gpumem_window, ref);
 
+	gpumem_file_put(window->file);
 	gpumem_ctx_put(window->ctx);
 	mutex_destroy(&window->lock);
 	kfree(window);
@@ -87,9 +92,9 @@ struct gpumem_window *gpumem_window_get_owned(struct gpumem_file *file, u32 id)
 	return ERR_PTR(-EPERM);
 }
 
-/* Take a window out of the array, if it is still there and the fd's. */
+/* Take a window out of the array, if it is still there, and the fd's or @any. */
 static struct gpumem_window *gpumem_window_claim(struct gpumem_file *file,
-						 u32 id)
+						 u32 id, bool any)
 {
 	struct xarray *windows = &file->ctx->windows;
 	struct gpumem_window *window;
@@ -98,7 +103,7 @@ static struct gpumem_window *gpumem_window_claim(struct gpumem_file *file,
 	window = xa_load(windows, id);
 	if (!window)
 		window = ERR_PTR(-ENOENT);
-	else if (window->file != file)
+	else if (window->file != file && !any)
 		window = ERR_PTR(-EPERM);
 	else
 		__xa_erase(windows, id);
@@ -156,7 +161,7 @@ static void gpumem_window_sever(struct gpumem_window *window, int err)
 	struct gpumem_ctx *ctx = window->ctx;
 	int ret = gpumem_hv->sever(&ctx->dom);
 
-	WRITE_ONCE(ctx->dead, true);
+	gpumem_event_gone(ctx);
 	WARN_ONCE(1, "xen-gpumem: domain %u: revoke failed (%d), severed (%d)\n",
 		  ctx->dom.domid, err, ret);
 }
@@ -187,7 +192,7 @@ void gpumem_window_revoke(struct gpumem_window *window, u64 index, u64 nr,
 	if (ret && gpumem_ctx_error(ctx, ret) != -ESRCH)
 		gpumem_window_sever(window, ret);
 
-	gpumem_stat_max(&window->stats.revoke_ns_max, ns);
+	gpumem_stat_time(&window->stats.revoke_time, ns);
 	if (!cleared)
 		return;
 	if (downgrade) {
@@ -205,7 +210,7 @@ void gpumem_window_revoke(struct gpumem_window *window, u64 index, u64 nr,
  *
  * Return: 0 or an error that the uapi header lists
  */
-int gpumem_window_add(struct gpumem_file *file, void *arg)
+long gpumem_window_add(struct gpumem_file *file, void *arg)
 {
 	struct xen_gpumem_window_add *cmd = arg;
 	struct gpumem_ctx *ctx = file->ctx;
@@ -217,12 +222,15 @@ int gpumem_window_add(struct gpumem_file *file, void *arg)
 	    !gpumem_range_valid(cmd->gpa == XEN_GPUMEM_PARKED ? 0 : cmd->gpa,
 				cmd->length))
 		return -EINVAL;
-	if (!(file->rights & XEN_GPUMEM_RIGHT_LEND))
-		return -EPERM;
+	ret = gpumem_file_allows(file, XEN_GPUMEM_RIGHT_LEND, cmd->gpa,
+				 cmd->gpa == XEN_GPUMEM_PARKED ? 0 :
+				 cmd->length);
+	if (ret)
+		return ret;
 	if (gpumem_ctx_is_dead(ctx))
 		return -ESRCH;
 
-	ret = gpumem_file_charge(file, 1, 0, 0);
+	ret = gpumem_file_charge(file, &gpumem_one_window);
 	if (ret)
 		return ret;
 
@@ -233,7 +241,7 @@ int gpumem_window_add(struct gpumem_file *file, void *arg)
 	}
 	kref_init(&window->ref);
 	window->ctx = gpumem_ctx_get(ctx);
-	window->file = file;
+	window->file = gpumem_file_get(file);
 	window->hole_policy = cmd->hole_policy;
 	window->nr = cmd->length >> PAGE_SHIFT;
 	window->gfn = cmd->gpa == XEN_GPUMEM_PARKED ? GPUMEM_HV_PARKED :
@@ -266,20 +274,21 @@ int gpumem_window_add(struct gpumem_file *file, void *arg)
 err_put:
 	gpumem_window_put(window);
 err_uncharge:
-	gpumem_file_uncharge(file, 1, 0, 0);
+	gpumem_file_uncharge(file, &gpumem_one_window);
 	return ret;
 }
 
 /* Undo gpumem_window_add().  The window is out of the array already. */
-static void gpumem_window_end(struct gpumem_file *file,
-			      struct gpumem_window *window)
+static void gpumem_window_end(struct gpumem_window *window)
 {
 	struct gpumem_ctx *ctx = window->ctx;
+	struct gpumem_usage usage = {};
 	LIST_HEAD(taken);
 
 	mutex_lock(&window->lock);
 	window->dead = true;
 	gpumem_zero_drop(window, 0, window->nr);
+	gpumem_bindings_count(window, 0, window->nr, &usage);
 	gpumem_bindings_take(window, 0, window->nr, &taken);
 	mutex_unlock(&window->lock);
 
@@ -289,9 +298,26 @@ static void gpumem_window_end(struct gpumem_file *file,
 	trace_xen_gpumem_window_remove(ctx->dom.domid, window->id, window->gfn,
 				       window->nr);
 
-	gpumem_bindings_destroy(file, &taken);
-	gpumem_file_uncharge(file, 1, 0, 0);
+	gpumem_bindings_destroy(&taken);
+	usage.n[GPUMEM_USE_WINDOWS] = 1;
+	gpumem_file_uncharge(window->file, &usage);
 	gpumem_window_put(window);
+}
+
+/**
+ * gpumem_window_add_undo - nobody will learn of a window: remove it
+ * @file: the fd
+ * @arg: struct xen_gpumem_window_add
+ */
+void gpumem_window_add_undo(struct gpumem_file *file, void *arg)
+{
+	struct xen_gpumem_window_add *cmd = arg;
+	struct gpumem_window *window;
+
+	/* Another thread may have guessed the id, and removed it. */
+	window = gpumem_window_claim(file, cmd->out_window, false);
+	if (!IS_ERR(window))
+		gpumem_window_end(window);
 }
 
 /**
@@ -301,14 +327,16 @@ static void gpumem_window_end(struct gpumem_file *file,
  *
  * Return: 0 or an error that the uapi header lists
  */
-int gpumem_window_remove(struct gpumem_file *file, void *arg)
+long gpumem_window_remove(struct gpumem_file *file, void *arg)
 {
 	struct xen_gpumem_window_remove *cmd = arg;
-	struct gpumem_window *window = gpumem_window_claim(file, cmd->window);
+	struct gpumem_window *window;
 
+	window = gpumem_window_claim(file, cmd->window,
+				     file->rights & XEN_GPUMEM_RIGHT_REMOVE);
 	if (IS_ERR(window))
 		return PTR_ERR(window);
-	gpumem_window_end(file, window);
+	gpumem_window_end(window);
 	return 0;
 }
 
@@ -322,9 +350,9 @@ void gpumem_window_remove_all(struct gpumem_file *file)
 	unsigned long id;
 
 	xa_for_each(&file->ctx->windows, id, window) {
-		window = gpumem_window_claim(file, id);
+		window = gpumem_window_claim(file, id, false);
 		if (!IS_ERR(window))
-			gpumem_window_end(file, window);
+			gpumem_window_end(window);
 		cond_resched();
 	}
 }
@@ -354,7 +382,7 @@ static void gpumem_window_reset(struct gpumem_window *window)
  *
  * Return: 0 or an error that the uapi header lists
  */
-int gpumem_window_move(struct gpumem_file *file, void *arg)
+long gpumem_window_move(struct gpumem_file *file, void *arg)
 {
 	struct xen_gpumem_window_move *cmd = arg;
 	struct gpumem_window *window;
@@ -370,6 +398,10 @@ int gpumem_window_move(struct gpumem_file *file, void *arg)
 		if (!gpumem_range_valid(cmd->gpa, window->nr << PAGE_SHIFT))
 			goto put;
 		gfn = cmd->gpa >> PAGE_SHIFT;
+		ret = gpumem_file_allows(file, XEN_GPUMEM_RIGHT_LEND, cmd->gpa,
+					 window->nr << PAGE_SHIFT);
+		if (ret)
+			goto put;
 	}
 
 	mutex_lock(&window->lock);
@@ -442,8 +474,8 @@ static void gpumem_window_stats(struct xen_gpumem_window_query *cmd,
 	cmd->out_revokes = atomic64_read(&stats->revokes);
 	cmd->out_revoked = atomic64_read(&stats->revoked);
 	cmd->out_downgraded = atomic64_read(&stats->downgraded);
-	cmd->out_revoke_ns_max = atomic64_read(&stats->revoke_ns_max);
-	cmd->out_fault_ns_max = atomic64_read(&stats->fault_ns_max);
+	cmd->out_revoke_ns_max = atomic64_read(&stats->revoke_time.max);
+	cmd->out_fault_ns_max = atomic64_read(&stats->fault_time.max);
 }
 
 /**
@@ -453,7 +485,7 @@ static void gpumem_window_stats(struct xen_gpumem_window_query *cmd,
  *
  * Return: 0 or an error that the uapi header lists
  */
-int gpumem_window_query(struct gpumem_file *file, void *arg)
+long gpumem_window_query(struct gpumem_file *file, void *arg)
 {
 	struct xen_gpumem_window_query *cmd = arg;
 	struct interval_tree_node *node;

@@ -383,6 +383,51 @@ static void args_open_domain(void)
 	unchanged();
 }
 
+static void args_derive(void)
+{
+	struct xen_gpumem_range range = {
+		.right = XEN_GPUMEM_RIGHT_LEND, .first = XGT_WINDOW,
+		.length = MIB,
+	};
+	struct xen_gpumem_derive good = {
+		.size = sizeof(good), .rights = XEN_GPUMEM_RIGHT_LEND,
+		.ranges = (uintptr_t)&range, .nr_ranges = 1,
+	}, a;
+	static const struct must_be_zero zero[] = {
+		{ AT(derive, flags), ~XEN_GPUMEM_OPEN_CLOEXEC },
+		{ AT(derive, rights), ~15U },
+		{ AT(derive, __reserved), ALL },
+		{ }
+	};
+	struct xen_gpumem_event event;
+	uint32_t w;
+	int fd;
+
+	set_up();
+	common_checks(xgt_dom, XEN_GPUMEM_DERIVE, &good, sizeof(good), zero);
+	a = good;
+	a.rights |= XEN_GPUMEM_RIGHT_REMOVE;
+	ERR(call(xgt_dom, XEN_GPUMEM_DERIVE, &a), EPERM);
+	a = good;
+	a.nr_ranges = XEN_GPUMEM_MAX_RANGES + 1;
+	ERR(call(xgt_dom, XEN_GPUMEM_DERIVE, &a), EINVAL);
+	a.nr_ranges = 0;
+	ERR(call(xgt_dom, XEN_GPUMEM_DERIVE, &a), EINVAL);
+	a.nr_ranges = 1;
+	a.ranges = 8;
+	ERR(call(xgt_dom, XEN_GPUMEM_DERIVE, &a), EFAULT);
+	unchanged();
+	fd = gm_derive(xgt_dom, &good);
+	CHECK(fd >= 0);
+	ERR(gm_window_add(fd, XGT_WINDOW + MIB, PAGE, 0, &w), EACCES);
+	/* What is there is the parent's, and not the child's to remove. */
+	ERR(gm_window_add(fd, XGT_WINDOW, PAGE, 0, &w), EEXIST);
+	ERR(gm_window_remove(fd, window), EPERM);
+	ERR(gm_event(fd, &event), EAGAIN);
+	close(fd);
+	unchanged();
+}
+
 /* Numbers that mean nothing, and calls on the wrong kind of file. */
 static void wrong_file(void)
 {
@@ -390,10 +435,10 @@ static void wrong_file(void)
 	int node = gm_node();
 
 	set_up();
-	for (unsigned int nr = 0x02; nr <= 0x08; nr++)
+	for (unsigned int nr = 0x02; nr <= 0x09; nr++)
 		ERR(call(node, _IO(XEN_GPUMEM_TYPE, nr), arg), ENOTTY);
 	ERR(call(xgt_dom, XEN_GPUMEM_OPEN_DOMAIN, arg), ENOTTY);
-	for (unsigned int nr = 0x09; nr <= 0xff; nr++) {
+	for (unsigned int nr = 0x0a; nr <= 0xff; nr++) {
 		ERR(call(node, _IO(XEN_GPUMEM_TYPE, nr), arg), ENOTTY);
 		ERR(call(xgt_dom, _IO(XEN_GPUMEM_TYPE, nr), arg), ENOTTY);
 	}
@@ -402,7 +447,7 @@ static void wrong_file(void)
 		 arg), ENOTTY);
 	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, xgt_dom, 0) ==
 	      MAP_FAILED);
-	CHECK(read(xgt_dom, arg, sizeof(arg)) < 0);
+	CHECK(write(xgt_dom, arg, sizeof(arg)) < 0);
 	unchanged();
 }
 
@@ -416,6 +461,7 @@ static const struct xgt_test tests[] = {
 	{ "U-args-unbind", "U1,U6", args_unbind, XGT_GUEST, 0 },
 	{ "U-args-populate", "U1,U6", args_populate, XGT_GUEST, 0 },
 	{ "U-args-query", "U1,U6", args_query, XGT_GUEST, 0 },
+	{ "U-args-derive", "U1,U6,S1", args_derive, XGT_GUEST, 0 },
 	{ "U-args-wrong-file", "U1,U6", wrong_file, XGT_GUEST, 0 },
 };
 

@@ -2,6 +2,8 @@
 /*
  * The calls of /dev/xen/gpumem as functions that return 0 or -errno.
  */
+#include <sys/socket.h>
+
 #include "xgt.h"
 
 int xgt_dom = -1;
@@ -126,6 +128,130 @@ int gm_bind(int fd, uint32_t window, uint64_t offset, uint64_t length,
 	};
 
 	return call(fd, XEN_GPUMEM_BIND, &a);
+}
+
+/**
+ * gm_bind_fd - XEN_GPUMEM_BIND with a file as the source
+ * @fd: domain fd
+ * @window: id
+ * @offset: in the window
+ * @length: bytes
+ * @source: the file
+ * @at: offset in it
+ * @flags: XEN_GPUMEM_BIND_*
+ * @fail_policy: XEN_GPUMEM_POLICY_*
+ */
+int gm_bind_fd(int fd, uint32_t window, uint64_t offset, uint64_t length,
+	       int source, uint64_t at, uint32_t flags, uint32_t fail_policy)
+{
+	struct xen_gpumem_bind a = {
+		.size = sizeof(a), .flags = flags, .window = window,
+		.source = XEN_GPUMEM_SOURCE_FD, .offset = offset,
+		.length = length, .address = at, .fd = source,
+		.fail_policy = fail_policy,
+	};
+
+	return call(fd, XEN_GPUMEM_BIND, &a);
+}
+
+/**
+ * gm_derive - XEN_GPUMEM_DERIVE
+ * @fd: domain fd
+ * @limits: rights, limits and ranges
+ *
+ * Return: the new fd or -errno
+ */
+int gm_derive(int fd, struct xen_gpumem_derive *limits)
+{
+	int ret;
+
+	limits->size = sizeof(*limits);
+	limits->flags = XEN_GPUMEM_OPEN_CLOEXEC;
+	ret = ioctl(fd, XEN_GPUMEM_DERIVE, limits);
+	return ret < 0 ? -errno : ret;
+}
+
+/**
+ * gm_child - derive a fd with nothing but the right to lend; must work
+ * @fd: domain fd
+ */
+int gm_child(int fd)
+{
+	struct xen_gpumem_derive d = { .rights = XEN_GPUMEM_RIGHT_LEND };
+	int child = gm_derive(fd, &d);
+
+	if (child < 0)
+		FAIL("XEN_GPUMEM_DERIVE: %s", xgt_errname(-child));
+	return child;
+}
+
+/**
+ * gm_event - read one event, without waiting
+ * @fd: domain fd
+ * @event: filled in
+ *
+ * Return: 1, or 0 if none will come any more, or -errno
+ */
+int gm_event(int fd, struct xen_gpumem_event *event)
+{
+	ssize_t n;
+
+	memset(event, 0, sizeof(*event));
+	if (fcntl(fd, F_SETFL, O_NONBLOCK))
+		FAIL("O_NONBLOCK: %s", strerror(errno));
+	n = read(fd, event, sizeof(*event));
+	if (n < 0)
+		return -errno;
+	if (n && (n != sizeof(*event) || event->size != n))
+		FAIL("a record of %zd bytes, which says %u", n, event->size);
+	return n > 0;
+}
+
+/**
+ * fd_send - send a fd through a socket
+ * @socket: of the Unix kind
+ * @fd: what
+ */
+void fd_send(int socket, int fd)
+{
+	char control[CMSG_SPACE(sizeof(fd))] = { 0 }, byte = 0;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	if (sendmsg(socket, &msg, 0) != 1)
+		FAIL("sendmsg: %s", strerror(errno));
+}
+
+/**
+ * fd_receive - receive a fd from a socket
+ * @socket: of the Unix kind
+ */
+int fd_receive(int socket)
+{
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *c;
+	int fd;
+
+	if (recvmsg(socket, &msg, 0) != 1)
+		FAIL("recvmsg: %s", strerror(errno));
+	c = CMSG_FIRSTHDR(&msg);
+	if (!c || c->cmsg_type != SCM_RIGHTS)
+		FAIL("no fd came through the socket");
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
 }
 
 /**

@@ -128,6 +128,16 @@ int gm_window_remove(int fd, uint32_t window);
 int gm_window_move(int fd, uint32_t window, uint64_t gpa);
 int gm_bind(int fd, uint32_t window, uint64_t offset, uint64_t length,
 	    volatile void *address, uint32_t flags, uint32_t fail_policy);
+int gm_bind_fd(int fd, uint32_t window, uint64_t offset, uint64_t length,
+	       int source, uint64_t at, uint32_t flags, uint32_t fail_policy);
+int gm_derive(int fd, struct xen_gpumem_derive *limits);
+/* A fd that may lend, and no limits of its own. */
+int gm_child(int fd);
+/* The next event, if there is one: 1, 0 at the end, or -errno. */
+int gm_event(int fd, struct xen_gpumem_event *event);
+/* Send a fd through a socket, and receive it. */
+void fd_send(int socket, int fd);
+int fd_receive(int socket);
 int gm_unbind(int fd, uint32_t window, uint64_t offset, uint64_t length);
 int gm_populate(int fd, uint32_t window, uint64_t offset, uint64_t length,
 		uint32_t flags, uint64_t *done);
