@@ -420,6 +420,37 @@ static void suspend_resume(void)
 	mock_end();
 }
 
+/* A vCPU waits for a page that only a frozen process will supply. */
+static void suspend_slow(void)
+{
+	struct mock_run slow, late;
+	volatile uint64_t *p;
+	struct uffd u;
+	uint32_t w;
+
+	mock_begin(2);
+	uffd_new(&u, SIZE);
+	p = map_anon(SIZE);
+	stamp(p, SIZE, 40);
+	w = window_new(SIZE, XEN_GPUMEM_POLICY_MMIO);
+	OK(gm_bind(xgt_dom, w, 0, 4 * PAGE, u.map, 0,
+		   XEN_GPUMEM_POLICY_INJECT));
+	for (int i = 0; i < 2; i++) {
+		run_start(&slow, 0, BASE + i * PAGE, READ, 0);
+		CHECK_EQ(uffd_wanted(&u), i);
+		OK(suspend());
+		/* It was not given up, and others are served. */
+		CHECK(!run_done(&slow));
+		OK(gm_bind(xgt_dom, w, 4 * PAGE, 4 * PAGE, p,
+			   XEN_GPUMEM_BIND_REPLACE, XEN_GPUMEM_POLICY_INJECT));
+		run_start(&late, 1, BASE + 5 * PAGE, READ, 0);
+		CHECK_EQ(run_join(&late, XGM_DONE), 41);
+		uffd_give(&u, i, 70 + i);
+		CHECK_EQ(run_join(&slow, XGM_DONE), 70 + i);
+	}
+	mock_end();
+}
+
 /* --- the module --------------------------------------------------------- */
 
 static int unload(void)
@@ -484,6 +515,7 @@ static const struct xgt_test tests[] = {
 	{ "L13-mock-domain-dies", "L13,S2", domain_dies_in_fault, 0, 0 },
 	{ "L13-mock-domain-dying", "L13,L2", domain_is_dying, 0, 0 },
 	{ "L22-mock-suspend", "L22", suspend_resume, 0, 0 },
+	{ "L22-mock-suspend-slow", "L22,L20", suspend_slow, 0, 0 },
 	{ "L13-mock-rmmod", "L13", rmmod, 0, 0 },
 };
 

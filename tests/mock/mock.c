@@ -110,6 +110,23 @@ void mock_check(void)
 		     s.out_violations, s.out_why);
 }
 
+/* Close all domain fds that this process has, those it has forgotten too. */
+static void close_all(void)
+{
+	char path[32], name[64];
+	ssize_t n;
+
+	for (int fd = 3; fd < 256; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = readlink(path, name, sizeof(name) - 1);
+		if (n < 0)
+			continue;
+		name[n] = '\0';
+		if (strstr(name, "[xen-gpumem]"))
+			close(fd);
+	}
+}
+
 /**
  * mock_end - end a test
  */
@@ -118,8 +135,7 @@ void mock_end(void)
 	struct xgm_kill k = { .domid = MOCK_DOMID };
 	struct xgm_stats s = { .domid = MOCK_DOMID };
 
-	if (xgt_dom >= 0)
-		close(xgt_dom);
+	close_all();
 	/* A test may have ended the domain by itself. */
 	if (ctl(XGM_STATS, &s))
 		return;
