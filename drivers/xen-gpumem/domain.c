@@ -365,6 +365,7 @@ static bool gpumem_ctx_lingers(u64 serial)
 void gpumem_ctx_close(struct gpumem_ctx *ctx)
 {
 	u64 serial = ctx->serial;
+	bool attached;
 
 	mutex_lock(&gpumem_ctx_lock);
 	if (--ctx->users) {
@@ -385,7 +386,11 @@ void gpumem_ctx_close(struct gpumem_ctx *ctx)
 	spin_unlock(&gpumem_closed_lock);
 	mutex_unlock(&gpumem_ctx_lock);
 
+	/* Nobody works for one that only names its guest. */
+	attached = ctx->attached;
 	gpumem_ctx_put(ctx);
+	if (!attached)
+		return;
 	wait_event_timeout(gpumem_ctx_gone, !gpumem_ctx_lingers(serial),
 			   GPUMEM_LINGER);
 }

@@ -254,7 +254,7 @@ static ssize_t gpumem_events_read(struct gpumem_file *file, char __user *buf,
 	struct xen_gpumem_event event;
 	ssize_t sum = 0;
 
-	guard(mutex)(&file->events.reader);
+	lockdep_assert_held(&file->events.reader);
 
 	while (len - sum >= sizeof(event) &&
 	       gpumem_events_peek(file, &event)) {
@@ -287,7 +287,11 @@ ssize_t gpumem_file_read(struct file *filp, char __user *buf, size_t len,
 		return -EINVAL;
 	len = min_t(size_t, len, MAX_RW_COUNT);
 	for (;;) {
+		/* Whoever holds it may fault for as long as it likes. */
+		if (mutex_lock_interruptible(&file->events.reader))
+			return -ERESTARTSYS;
 		ret = gpumem_events_read(file, buf, len);
+		mutex_unlock(&file->events.reader);
 		if (ret || READ_ONCE(file->events.told))
 			return ret;
 		if (filp->f_flags & O_NONBLOCK)

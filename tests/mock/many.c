@@ -3,6 +3,8 @@
  * Windows as backends use them, on the mock: large and sparse, with very many
  * bindings, changed under a guest that does not stop.
  */
+#include <signal.h>
+
 #include "mock.h"
 
 #define MANY	32768
@@ -192,6 +194,68 @@ static void rebind(void)
 	mock_end();
 }
 
+struct populate {
+	struct mock_call call;
+	uint32_t window;
+	uint64_t offset;
+	uint64_t length;
+	uint64_t done;
+	int ret;
+};
+
+static void populate_call(void *arg)
+{
+	struct populate *c = arg;
+
+	c->ret = gm_populate(xgt_dom, c->window, c->offset,
+			     c->length - c->offset, 0, &c->done);
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+/* A signal ends it; what was done is told, and the rest follows from there. */
+static void populate_interrupted(void)
+{
+	const struct sigaction sa = { .sa_handler = on_signal };
+	struct populate c = { .length = 8 * MIB };
+	unsigned int interrupted = 0;
+	volatile uint64_t *p;
+
+	mock_begin(1);
+	p = map_anon(c.length);
+	stamp(p, c.length, 100);
+	CHECK(!sigaction(SIGUSR1, &sa, NULL));
+	c.window = window_of(p, c.length);
+	mock_map_stop(64);
+	mock_delay(XGM_OP_MAP, 1000);
+	while (c.offset < c.length) {
+		call_start(&c.call, populate_call, &c);
+		xgt_sleep_ms(4);
+		while (!call_done(&c.call) && interrupted < 3) {
+			pthread_kill(c.call.thread, SIGUSR1);
+			xgt_sleep_ms(1);
+		}
+		call_join(&c.call);
+		if (c.ret == -EINTR)
+			interrupted++;
+		else
+			OK(c.ret);
+		/* All that it says is there is there. */
+		c.offset += c.done;
+		CHECK(c.offset <= c.length && !(c.done % PAGE));
+		CHECK(gm_pages(xgt_dom, c.window, 0, 0) >= c.offset / PAGE);
+	}
+	CHECK(interrupted);
+	CHECK_EQ(gm_pages(xgt_dom, c.window, 0, 0), c.length / PAGE);
+	for (uint64_t i = 0; i < c.length / PAGE; i += 101)
+		CHECK_EQ(g_read(BASE + i * PAGE), 100 + i);
+	CHECK_EQ(guest_access(0, BASE, READ, 0).out_faults, 0);
+	mock_end();
+}
+
 /* Half a binding is not replaced, and not unbound; the whole still is. */
 static void partial(void)
 {
@@ -236,6 +300,7 @@ static const struct xgt_test tests[] = {
 	{ "L11-mock-sparse", "L11,L19", sparse, 0, 0 },
 	{ "L11-mock-map-fixed", "L11,L3", map_fixed, 0, 0 },
 	{ "L11-mock-rebind", "L11,L23", rebind, 0, 0 },
+	{ "L11-mock-populate-interrupted", "L11", populate_interrupted, 0, 0 },
 	{ "L11-mock-partial", "L11,U6", partial, 0, 0 },
 	{ "U6-mock-add-untold", "U6,L11", add_untold, 0, 0 },
 };
