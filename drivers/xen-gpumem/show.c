@@ -58,8 +58,12 @@ static const char *const gpumem_usage_names[GPUMEM_USE_NR] = {
 
 /* Used, and the limit where there is one. */
 static void gpumem_show_usage(struct seq_file *m, const struct gpumem_file *file,
-			      unsigned int what, u64 none)
+			      unsigned int what)
 {
+	bool bytes = what == GPUMEM_USE_BYTES ||
+		     what == GPUMEM_USE_EXPORT_BYTES;
+	u64 none = bytes ? U64_MAX : U32_MAX;
+
 	seq_printf(m, "%llu", READ_ONCE(file->used.n[what]));
 	if (file->max.n[what] < none)
 		seq_printf(m, " of %llu", file->max.n[what]);
@@ -84,7 +88,7 @@ void gpumem_file_show(struct seq_file *m, struct file *filp)
 	seq_printf(m, "xen-gpumem-ranges:\t%u\n", file->nr_ranges);
 	for (i = 0; i < GPUMEM_USE_NR; i++) {
 		seq_printf(m, "xen-gpumem-%s:\t", gpumem_usage_names[i]);
-		gpumem_show_usage(m, file, i, U32_MAX);
+		gpumem_show_usage(m, file, i);
 		seq_putc(m, '\n');
 	}
 	seq_printf(m, "xen-gpumem-events:\t%u\n",
@@ -106,7 +110,7 @@ static int fds_show(struct seq_file *m, void *unused)
 			   READ_ONCE(file->events.nr));
 		for (i = 0; i < GPUMEM_USE_NR; i++) {
 			seq_printf(m, " %s ", gpumem_usage_names[i]);
-			gpumem_show_usage(m, file, i, U32_MAX);
+			gpumem_show_usage(m, file, i);
 		}
 		seq_putc(m, '\n');
 	}

@@ -203,6 +203,12 @@ void gpumem_window_revoke(struct gpumem_window *window, u64 index, u64 nr,
 	}
 }
 
+/* What is busy is busy dying, where a window is to get an address. */
+static int gpumem_window_error(struct gpumem_ctx *ctx, int err)
+{
+	return gpumem_ctx_error(ctx, err == -EBUSY ? -ESRCH : err);
+}
+
 /**
  * gpumem_window_add - XEN_GPUMEM_WINDOW_ADD
  * @file: the fd
@@ -255,8 +261,7 @@ long gpumem_window_add(struct gpumem_file *file, void *arg)
 	ret = gpumem_hv->create(&ctx->dom, window->gfn, window->nr, orphan,
 				&window->id);
 	if (ret) {
-		/* Busy dying. */
-		ret = gpumem_ctx_error(ctx, ret == -EBUSY ? -ESRCH : ret);
+		ret = gpumem_window_error(ctx, ret);
 		goto err_put;
 	}
 	/* A fault that comes before this finds no window, and is repeated. */
@@ -411,7 +416,7 @@ long gpumem_window_move(struct gpumem_file *file, void *arg)
 		ret = -ESRCH;
 	} else {
 		ret = gpumem_hv->move(&window->ctx->dom, window->id, gfn);
-		ret = gpumem_ctx_error(window->ctx, ret);
+		ret = gpumem_window_error(window->ctx, ret);
 		if (!ret)
 			window->gfn = gfn;
 		gpumem_window_reset(window);

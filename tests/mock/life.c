@@ -340,6 +340,8 @@ static void domain_is_dying(void)
 	OK(madvise((void *)p, SIZE, MADV_DONTNEED));
 	CHECK(!g_has(w, 0));
 	mock_check();
+	/* No address for it any more, and no other error than that it is gone. */
+	ERR(gm_window_move(xgt_dom, w, BASE + 2 * MIB), ESRCH);
 	EVENTUALLY(gm_window_add(xgt_dom, BASE + MIB, SIZE, 0, &w2) ==
 		   -ESRCH);
 	OK(gm_window_remove(xgt_dom, w));
