@@ -248,7 +248,8 @@ static int lend_take_gfn(struct domain *d, unsigned long frame,
     if ( p2m_is_hole(t) && is_hardware_domain(lender) )
         return lend_take_mfn(d, frame, attr, out);
 
-    if ( t != p2m_mmio_direct )
+    /* RAM can be mapped like a device: that comes with no reference on it. */
+    if ( t != p2m_mmio_direct || arch_lend_is_ram(mfn) )
         return -EACCES;
 
     out->raw = mfn_x(mfn);
