@@ -34,9 +34,13 @@ bochs bochs
 zram zram
 ext4 ext4
 loop loop
+virtio-gpu virtio-gpu
 blk virtio_blk'
 
 programs='xl xenstored xenconsoled xen-init-dom0 libxl-save-helper'
+
+# Other programs that tests in dom0 run.
+tools='/usr/sbin/mke2fs'
 
 make_base()
 {
@@ -44,12 +48,15 @@ make_base()
 	rm -rf "$tree"
 	mkdir -p "$tree/bin" "$tree/lib/xg" "$tree/lib/modules" "$tree/guest"
 	"$top/testbed/in-root" sh -eu -c '
-		tree=$1 release=$2 programs=$3 sets=$4
+		tree=$1 release=$2 programs=$3 sets=$4 tools=$5
 		prefix=/usr/lib/xen-4.20/bin
 		for p in $programs; do
 			install -D $prefix/$p $tree$prefix/$p
 		done
-		for lib in $(cd $prefix && ldd $programs |
+		for p in $tools; do
+			install -D $p $tree/bin/$(basename $p)
+		done
+		for lib in $(cd $prefix && ldd $programs $tools |
 			     sed -n "s/.*=> \(\/[^ ]*\).*/\1/p" | sort -u) \
 			   /lib64/ld-linux-x86-64.so.2 \
 			   /usr/lib/x86_64-linux-gnu/libgcc_s.so.1; do
@@ -69,7 +76,8 @@ make_base()
 				echo /lib/modules/$name
 			done >$tree/lib/xg/$set
 		done
-	' sh "/xen-gpumem/${tree#"$top"/}" "$release" "$programs" "$module_sets"
+	' sh "/xen-gpumem/${tree#"$top"/}" "$release" "$programs" "$module_sets" \
+		"$tools"
 	mkdir -p "$base"
 	extract_kernel
 	cp "$base/vmlinux" "$tree/guest/vmlinuz"
