@@ -32,6 +32,8 @@ static struct shared {
 
 static bool guest_good;
 
+const struct xgt_test *xgt_running;
+
 /**
  * xgt_now - seconds since some moment
  */
@@ -249,6 +251,7 @@ static void test_process(const struct xgt_test *t)
 {
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	xgt_running = t;
 	if (t->flags & XGT_GUEST) {
 		struct xen_gpumem_open_domain limits = {
 			.rights = XEN_GPUMEM_RIGHT_LEND,

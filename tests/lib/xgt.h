@@ -55,6 +55,9 @@ struct xgt_test {
 	unsigned int limit;		/* seconds; zero: 120 */
 };
 
+/* The one that runs: for a function that serves several entries of a table. */
+extern const struct xgt_test *xgt_running;
+
 int xgt_main(int argc, char **argv, const struct xgt_test *tests, size_t nr);
 
 #define XGT_MAIN(tests)							\
