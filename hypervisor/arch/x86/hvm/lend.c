@@ -260,6 +260,29 @@ enum hvm_translation_result lend_copy(
 }
 
 /*
+ * Can this be written to by the current vCPU's instruction?  If not for want of
+ * a frame, the lender has been asked.  With the lend lock held, by
+ * lend_walk_begin(), so that it stays so.
+ */
+enum hvm_translation_result lend_write_probe(
+    struct vcpu *v, unsigned long addr, uint32_t pfec,
+    pagefault_info_t *pfinfo)
+{
+    struct page_info *page;
+    p2m_type_t t;
+    gfn_t gfn;
+    enum hvm_translation_result rc =
+        hvm_translate_get_page(v, addr, true, pfec, pfinfo, &page, &gfn, &t);
+
+    if ( rc == HVMTRANS_okay )
+        put_page(page);
+    else if ( rc == HVMTRANS_gfn_lent )
+        rc = lend_copy_locked(gfn_x(gfn), 0, NULL, 0, true, false, true);
+
+    return rc;
+}
+
+/*
  * Guests may have page tables in lent memory.  The processor walks them by
  * itself.  When Xen walks them, to emulate an instruction, the p2m stays locked
  * from the first table to the last, so that no table is taken away while it is

@@ -21,6 +21,10 @@ enum hvm_translation_result lend_copy(
     unsigned int count, bool to_guest, bool linear, uint32_t pfec,
     const pagefault_info_t *pfinfo);
 
+enum hvm_translation_result lend_write_probe(
+    struct vcpu *v, unsigned long addr, uint32_t pfec,
+    pagefault_info_t *pfinfo);
+
 bool lend_walk_begin(const struct vcpu *v, uint32_t pfec);
 void lend_walk_end(const struct vcpu *v, bool locked);
 struct page_info *lend_walk_page(struct domain *d, gfn_t gfn, uint32_t *pfec);
@@ -44,6 +48,13 @@ static inline enum hvm_translation_result lend_copy(
     const pagefault_info_t *pfinfo)
 {
     return HVMTRANS_bad_gfn_to_mfn;
+}
+
+static inline enum hvm_translation_result lend_write_probe(
+    struct vcpu *v, unsigned long addr, uint32_t pfec,
+    pagefault_info_t *pfinfo)
+{
+    return HVMTRANS_okay;
 }
 
 static inline bool lend_walk_begin(const struct vcpu *v, uint32_t pfec)
