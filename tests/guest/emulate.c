@@ -11,6 +11,40 @@
 
 #define FEP "ud2; .ascii \"xen\"; "
 
+static uint64_t locked(enum xg_emulate kind, volatile void *p, uint64_t value)
+{
+	uint64_t old = value;
+
+	switch (kind) {
+	case XG_EMULATE_XCHG:
+		asm volatile(FEP "xchgq %0, (%1)" : "+r" (old) : "r" (p)
+			     : "memory");
+		break;
+	case XG_EMULATE_ADD:
+		asm volatile(FEP "lock addq %0, (%1)" :: "r" (value), "r" (p)
+			     : "memory", "cc");
+		break;
+	case XG_EMULATE_BTS:
+		asm volatile(FEP "lock btsq %1, (%2); setc %b0"
+			     : "=&q" (old) : "r" (value), "r" (p)
+			     : "memory", "cc");
+		old &= 1;
+		break;
+	case XG_EMULATE_CMPXCHG8B:
+		asm volatile("xorl %%eax, %%eax; xorl %%edx, %%edx; " FEP
+			     "lock cmpxchg8b (%1); shlq $32, %%rdx; "
+			     "movl %%eax, %%eax; orq %%rdx, %%rax"
+			     : "=&a" (old)
+			     : "r" (p), "b" ((uint32_t)value),
+			       "c" ((uint32_t)(value >> 32))
+			     : "rdx", "memory", "cc");
+		break;
+	default:
+		break;
+	}
+	return old;
+}
+
 static uint64_t emulate(enum xg_emulate kind, volatile void *p,
 			volatile void *q, uint64_t value)
 {
@@ -49,8 +83,40 @@ static uint64_t emulate(enum xg_emulate kind, volatile void *p,
 	case XG_EMULATE_NOP:
 		asm volatile(FEP "nop");
 		break;
+	case XG_EMULATE_PLAIN_MOVS:
+		asm volatile("rep movsb" : "+D" (p), "+S" (q), "+c" (value)
+			     :: "memory");
+		old = value;
+		break;
+	case XG_EMULATE_MOVSQ_DOWN:
+		asm volatile("std; " FEP "rep movsq; cld"
+			     : "+D" (p), "+S" (q), "+c" (value) :: "memory");
+		old = value;
+		break;
+	case XG_EMULATE_CMPS:
+		asm volatile(FEP "repe cmpsb"
+			     : "+D" (p), "+S" (q), "+c" (value)
+			     :: "memory", "cc");
+		old = value;
+		break;
+	default:
+		old = locked(kind, p, value);
+		break;
 	}
 	return old;
+}
+
+static bool has_source(enum xg_emulate kind)
+{
+	return kind == XG_EMULATE_MOVS || kind == XG_EMULATE_CMPS ||
+	       kind == XG_EMULATE_PLAIN_MOVS || kind == XG_EMULATE_MOVSQ_DOWN;
+}
+
+/* From the addresses upwards, as many bytes as the value says. */
+static bool is_string(enum xg_emulate kind)
+{
+	return kind == XG_EMULATE_STOS ||
+	       (has_source(kind) && kind != XG_EMULATE_MOVSQ_DOWN);
 }
 
 /**
@@ -59,12 +125,11 @@ static uint64_t emulate(enum xg_emulate kind, volatile void *p,
  */
 void xg_emulate(struct xg_run *run)
 {
-	uint64_t length = run->arg[0] == XG_EMULATE_MOVS ||
-			  run->arg[0] == XG_EMULATE_STOS ? run->arg[3] : 8;
+	uint64_t length = is_string(run->arg[0]) ? run->arg[3] : 8;
 	volatile void *p = port_map(run->arg[1], length);
 	volatile void *q = port_map(run->arg[2], length);
 
-	if (!p || (!q && run->arg[0] == XG_EMULATE_MOVS)) {
+	if (!p || (!q && has_source(run->arg[0]))) {
 		run->status = XG_BAD;
 		return;
 	}

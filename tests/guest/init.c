@@ -38,6 +38,7 @@
 unsigned int port_cpus;
 
 static uint8_t *arena;
+static int arena_fd = -1;
 static int privcmd = -1;
 static __thread sigjmp_buf *landing;
 
@@ -64,15 +65,16 @@ static void on_fault(int sig)
  */
 bool port_protect(void (*fn)(struct xg_run *run), struct xg_run *run)
 {
+	sigjmp_buf *volatile outer = landing;
 	sigjmp_buf here;
 
 	if (sigsetjmp(here, 0)) {
-		landing = NULL;
+		landing = outer;
 		return false;
 	}
 	landing = &here;
 	fn(run);
-	landing = NULL;
+	landing = outer;
 	return true;
 }
 
@@ -176,6 +178,8 @@ void port_crash(void)
 
 /* --- start ---------------------------------------------------------------- */
 
+#define ARENA_PROT	(PROT_READ | PROT_WRITE | PROT_EXEC)
+
 static void load_module(const char *path, const char *args)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -200,27 +204,68 @@ static void stamp(const char *what)
 
 static bool map_arena(void)
 {
-	int fd = open("/dev/mem", O_RDWR | O_CLOEXEC);
-
-	arena = mmap(NULL, XG_ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-		     fd, XG_ARENA_BASE);
+	arena_fd = open("/dev/mem", O_RDWR | O_CLOEXEC);
+	arena = mmap(NULL, XG_ARENA_SIZE, ARENA_PROT, MAP_SHARED, arena_fd,
+		     XG_ARENA_BASE);
 	if (arena == MAP_FAILED) {
 		printf("XG-GUEST cannot map the arena: %m\n");
 		return false;
 	}
-	close(fd);
 	return true;
+}
+
+/**
+ * port_remap - make the mapping of a part of the arena anew
+ * @gpa: first guest-physical address
+ * @length: bytes
+ *
+ * Others that use it meanwhile may get a fault.
+ */
+void port_remap(uint64_t gpa, uint64_t length)
+{
+	uint8_t *p = (uint8_t *)port_map(gpa, length);
+
+	if (p && mmap(p, length, ARENA_PROT, MAP_SHARED | MAP_FIXED, arena_fd,
+		      gpa) == MAP_FAILED)
+		printf("XG-GUEST cannot map a part of the arena: %m\n");
+}
+
+/**
+ * port_pin - keep the thread on a vCPU
+ * @cpu: its number
+ */
+void port_pin(unsigned int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	/* It fails while that vCPU is offline: then, anywhere. */
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/**
+ * port_replug - take another vCPU offline and back
+ * @cpu: its number
+ */
+void port_replug(unsigned int cpu)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online",
+		 cpu);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "0", 1) != 1 || write(fd, "1", 1) != 1)
+		printf("XG-GUEST cannot replug vCPU %u: %m\n", cpu);
+	close(fd);
 }
 
 static void *serve_thread(void *arg)
 {
 	unsigned int cpu = (uintptr_t)arg;
-	cpu_set_t set;
 
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		printf("XG-GUEST cannot run on vCPU %u: %m\n", cpu);
+	port_pin(cpu);
 	xg_serve(cpu);
 	return NULL;
 }
@@ -263,8 +308,10 @@ int main(void)
 
 	mkdir("/dev", 0755);
 	mkdir("/proc", 0755);
+	mkdir("/sys", 0755);
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	mount("proc", "/proc", "proc", 0, NULL);
+	mount("sysfs", "/sys", "sysfs", 0, NULL);
 	freopen("/dev/console", "w", stdout);
 	stamp("init");
 	pid = fork();

@@ -74,7 +74,49 @@ enum xg_cmd {
 	XG_CMD_CRASH,
 	/* One access that Xen emulates.  kind, gpa, gpa, value -> old value */
 	XG_CMD_EMULATE,
+	/* Call the function that is there.  gpa -> what it returned */
+	XG_CMD_CALL,
+	/* Where the server has it mapped.  gpa -> virtual address */
+	XG_CMD_ADDRESS,
+	/*
+	 * Until stopped: all sorts of accesses and hypercalls, see hostile.c.
+	 * gpa, length, what, seed
+	 * -> rounds, accesses that got an exception, offset, got, hypercalls
+	 * that did what they must not, pages plugged
+	 */
+	XG_CMD_HOSTILE,
 };
+
+/*
+ * What HOSTILE does.  The window's first page holds a function, its last
+ * XG_PLUG_PAGES are those that the guest puts memory of its own over.
+ */
+enum xg_hostile {
+	XG_HOSTILE_READ = 1 << 0,
+	XG_HOSTILE_WRITE = 1 << 1,
+	XG_HOSTILE_LOCKED = 1 << 2,
+	XG_HOSTILE_CALL = 1 << 3,
+	XG_HOSTILE_REMAP = 1 << 4,	/* the guest's own page tables */
+	XG_HOSTILE_HYPERCALL = 1 << 5,	/* that name frames of the window */
+	XG_HOSTILE_PLUG = 1 << 6,	/* populate, then balloon */
+	XG_HOSTILE_DOWN = 1 << 7,	/* take other vCPUs down and up */
+	XG_HOSTILE_HOTPLUG = 1 << 8,	/* reset them, by the kernel's means */
+};
+
+#define XG_PLUG_PAGES	8
+
+/*
+ * What words of a hostile guest's window may hold: nothing, or this in their
+ * upper 16 bits.  What the function there may return: this in the upper 16 of
+ * 32.
+ */
+#define XG_GOOD		0x600dULL
+#define XG_GOOD_WORD	(XG_GOOD << 48)
+
+static inline int xg_good(uint64_t word)
+{
+	return !word || word >> 48 == XG_GOOD;
+}
 
 /* With p the first address, q the second: see emulate.c. */
 enum xg_emulate {
@@ -85,6 +127,14 @@ enum xg_emulate {
 	XG_EMULATE_MOVS,	/* value bytes from q to p -> bytes left */
 	XG_EMULATE_STOS,	/* value bytes of 0x5a to p -> bytes left */
 	XG_EMULATE_NOP,		/* an exception if Xen does not emulate */
+	XG_EMULATE_XCHG,	/* p = value -> old */
+	XG_EMULATE_ADD,		/* locked: p += value */
+	XG_EMULATE_BTS,		/* locked: set bit number value -> was set */
+	XG_EMULATE_CMPXCHG8B,	/* if p == 0, p = value -> old */
+	XG_EMULATE_MOVSQ_DOWN,	/* value words ending at q, p -> words left */
+	XG_EMULATE_CMPS,	/* compare value bytes -> bytes left */
+	/* As MOVS, but executed: emulated where a device is involved. */
+	XG_EMULATE_PLAIN_MOVS,
 };
 
 enum xg_status {

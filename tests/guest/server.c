@@ -292,6 +292,21 @@ static void do_ping(struct xg_run *run)
 	run->result[1] = port_cpus;
 }
 
+static void do_call(struct xg_run *run)
+{
+	volatile void *p = port_map(run->arg[0], 16);
+
+	if (p)
+		run->result[0] = ((uint64_t (*)(void))(uintptr_t)p)();
+	else
+		run->status = XG_BAD;
+}
+
+static void do_address(struct xg_run *run)
+{
+	run->result[0] = (uintptr_t)port_map(run->arg[0], 1);
+}
+
 static void do_power_off(struct xg_run *run)
 {
 	(void)run;
@@ -322,6 +337,9 @@ static void (*const commands[])(struct xg_run *run) = {
 	[XG_CMD_POWER_OFF] = do_power_off,
 	[XG_CMD_CRASH] = do_crash,
 	[XG_CMD_EMULATE] = xg_emulate,
+	[XG_CMD_CALL] = do_call,
+	[XG_CMD_ADDRESS] = do_address,
+	[XG_CMD_HOSTILE] = xg_hostile,
 };
 
 /* --- slots ---------------------------------------------------------------- */

@@ -30,6 +30,7 @@ void xg_serve(unsigned int cpu);
 void xg_draw(struct xg_run *run, volatile uint32_t *fb);
 void xg_animate(struct xg_run *run, volatile uint32_t *fb);
 void xg_emulate(struct xg_run *run);
+void xg_hostile(struct xg_run *run);
 
 static inline bool xg_stopped(const struct xg_run *run)
 {
@@ -43,7 +44,10 @@ extern unsigned int port_cpus;
 /* Where a guest-physical range is mapped; NULL outside of the arena. */
 volatile void *port_map(uint64_t gpa, uint64_t length);
 
-/* Call @fn; false if a fault ended it.  Costs nothing while nothing faults. */
+/*
+ * Call @fn; false if a fault ended it.  Costs nothing while nothing faults.  May
+ * be nested.
+ */
 bool port_protect(void (*fn)(struct xg_run *run), struct xg_run *run);
 
 /* Nothing to do: once around without a command, or without a mailbox. */
@@ -53,6 +57,12 @@ void port_no_mailbox(void);
 /* A page that hypercalls can reach. */
 uint8_t *port_buffer(void);
 long port_hypercall(const uint64_t arg[6], bool *supported);
+/* Make the guest's own mapping of a part of the arena anew. */
+void port_remap(uint64_t gpa, uint64_t length);
+/* Run on that vCPU again, if something moved us away. */
+void port_pin(unsigned int cpu);
+/* Take another vCPU offline and back, by the kernel's own means. */
+void port_replug(unsigned int cpu);
 void port_power_off(void);
 void port_crash(void);
 

@@ -7,6 +7,25 @@
 #define __XEN_TOOLS__
 #include <xen/xen.h>
 #include <xen/domctl.h>
+#include <xen/sysctl.h>
+
+/**
+ * xen_domctl - one XEN_DOMCTL_*
+ * @op: the argument, but for the interface's version; copied there and back
+ */
+long xen_domctl(struct xen_domctl *op)
+{
+	static struct xen_domctl *buffer;
+	long ret;
+
+	if (!buffer)
+		buffer = lend_buffer(sizeof(*buffer));
+	op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+	*buffer = *op;
+	ret = raw_hypercall(__HYPERVISOR_domctl, (uintptr_t)buffer, 0, 0, 0, 0);
+	*op = *buffer;
+	return ret;
+}
 
 static struct xen_domctl_getdomaininfo *domain_info(void)
 {
@@ -41,4 +60,61 @@ uint64_t xen_shared_info_frame(void)
 uint64_t xen_own_frames(void)
 {
 	return domain_info()->tot_pages;
+}
+
+/**
+ * xen_pool_size - how many bytes a guest's pool for page tables has
+ * @domid: the guest
+ */
+uint64_t xen_pool_size(int domid)
+{
+	struct xen_domctl op = { .cmd = XEN_DOMCTL_get_paging_mempool_size,
+				 .domain = domid };
+
+	OK(xen_domctl(&op));
+	return op.u.paging_mempool.size;
+}
+
+/**
+ * xen_set_pool_size - change that; down to what is in use
+ * @domid: the guest
+ * @size: bytes
+ */
+long xen_set_pool_size(int domid, uint64_t size)
+{
+	struct xen_domctl op = { .cmd = XEN_DOMCTL_set_paging_mempool_size,
+				 .domain = domid };
+
+	op.u.paging_mempool.size = size;
+	return xen_domctl(&op);
+}
+
+/**
+ * xen_log_end - how many bytes the hypervisor has logged since it started
+ *
+ * Modulo 2^32: for differences.
+ */
+uint32_t xen_log_end(void)
+{
+	static struct xen_sysctl *op;
+	static char *text;
+	static uint32_t end;
+
+	if (!op) {
+		op = lend_buffer(sizeof(*op));
+		text = lend_buffer(PAGE);
+	}
+	do {
+		memset(op, 0, sizeof(*op));
+		op->cmd = XEN_SYSCTL_readconsole;
+		op->interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+		op->u.readconsole.incremental = 1;
+		op->u.readconsole.index = end;
+		op->u.readconsole.count = PAGE;
+		set_xen_guest_handle(op->u.readconsole.buffer, text);
+		OK(raw_hypercall(__HYPERVISOR_sysctl, (uintptr_t)op, 0, 0, 0,
+				 0));
+		end = op->u.readconsole.index;
+	} while (op->u.readconsole.count);
+	return end;
 }

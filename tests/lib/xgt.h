@@ -252,7 +252,40 @@ void *lend_buffer(size_t size);
 long raw_hypercall(unsigned long op, unsigned long a0, unsigned long a1,
 		   unsigned long a2, unsigned long a3, unsigned long a4);
 
+/* raw.c: a lender without a driver, to the test's guest (XGT_BARE) */
+struct xgt_raw {
+	uint64_t generation, bar;	/* first frame of the card's */
+	struct xen_lend_query query;
+	struct xen_lend_extent *extents;
+	struct xen_lend_fault *faults;
+};
+
+#define RAW_RW	(XEN_LEND_ATTR_WRITE | XEN_LEND_ATTR_NC)
+
+extern struct xgt_raw xgt_raw;
+
+long raw_op(struct xen_lend_op *op, uint16_t cmd);
+void raw_attach(void);
+void raw_detach(void);
+long raw_create(uint64_t gfn, uint64_t nr, uint32_t *id);
+long raw_destroy(uint32_t id);
+long raw_map(uint32_t id, uint32_t nr, uint32_t *done);
+long raw_map_one(uint32_t id, uint64_t index, uint64_t frame, uint32_t nr,
+		 uint32_t attr);
+long raw_revoke(uint32_t id, uint64_t index, uint64_t nr, uint64_t *cleared);
+unsigned int raw_poll(uint32_t max, uint32_t flags, uint32_t *more);
+struct xen_lend_fault raw_fault(void);
+struct xen_lend_fault raw_fault_of(uint32_t vcpu);
+long raw_resolve(uint32_t vcpu, uint32_t token, uint32_t action);
+struct xen_lend_inspect raw_inspect(uint32_t id, uint64_t index);
+volatile uint8_t *raw_mailbox(void);
+
 /* domctl.c */
+struct xen_domctl;
+long xen_domctl(struct xen_domctl *op);
+uint32_t xen_log_end(void);
+uint64_t xen_pool_size(int domid);
+long xen_set_pool_size(int domid, uint64_t size);
 uint64_t xen_shared_info_frame(void);
 uint64_t xen_own_frames(void);
 
