@@ -279,9 +279,9 @@ static const struct xgt_test tests[] = {
 	{ "L13-guest-powered-off", "L13", powered_off,
 	  XGT_GUEST | XGT_ENDS_GUEST, 0 },
 	{ "L13-guest-crashed", "L13", crashed, XGT_GUEST | XGT_ENDS_GUEST, 0 },
-	{ "L13-guest-destroyed", "L13", destroyed, XGT_GUEST | XGT_ENDS_GUEST,
-	  0 },
-	{ "L13-guest-destroyed-mid-fault", "L13", destroyed_mid_fault,
+	{ "L13-guest-destroyed", "L13,N16", destroyed,
+	  XGT_GUEST | XGT_ENDS_GUEST, 0 },
+	{ "L13-guest-destroyed-mid-fault", "L13,N16,N18", destroyed_mid_fault,
 	  XGT_GUEST | XGT_ENDS_GUEST, 0 },
 };
 

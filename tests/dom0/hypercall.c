@@ -266,10 +266,10 @@ static void foreign(void)
 }
 
 static const struct xgt_test tests[] = {
-	{ "L6-foreign-map", "L6", foreign, XGT_GUEST, 0 },
-	{ "L5-hypercall-args", "L5", buffers, XGT_GUEST, 0 },
-	{ "L5-hypercall-frames", "L5", names, XGT_GUEST, 0 },
-	{ "S5-plugged", "S5,L5", plugged, XGT_GUEST, 0 },
+	{ "L6-foreign-map", "L6,N13", foreign, XGT_GUEST, 0 },
+	{ "L5-hypercall-args", "L5,N13", buffers, XGT_GUEST, 0 },
+	{ "L5-hypercall-frames", "L5,N12,N13", names, XGT_GUEST, 0 },
+	{ "S5-plugged", "S5,L5,N12", plugged, XGT_GUEST, 0 },
 };
 
 XGT_MAIN(tests)

@@ -395,14 +395,14 @@ static void overlapping(void)
 }
 
 static const struct xgt_test tests[] = {
-	{ "L2-marker", "L2", marker, XGT_GUEST, 240 },
-	{ "L2-unbind-marker", "L2", unbind_marker, XGT_GUEST, 240 },
+	{ "L2-marker", "L2,N08", marker, XGT_GUEST, 240 },
+	{ "L2-unbind-marker", "L2,N08,N10", unbind_marker, XGT_GUEST, 240 },
 	{ "L2-remove-marker", "L2", remove_marker, XGT_GUEST, 240 },
 	{ "L2-move-marker", "L2,L11", move_marker, XGT_GUEST, 240 },
 	{ "L2-write-protect", "L2,L17", downgrade, XGT_GUEST, 240 },
 	{ "L17-fork-cow", "L17,L2", fork_cow, XGT_GUEST, 240 },
 	{ "L2-hammer", "L2", hammer, XGT_GUEST, 240 },
-	{ "L2-overlapping-revokes", "L2", overlapping, XGT_GUEST, 240 },
+	{ "L2-overlapping-revokes", "L2,N09", overlapping, XGT_GUEST, 240 },
 };
 
 XGT_MAIN(tests)

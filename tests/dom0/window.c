@@ -368,7 +368,7 @@ static const struct xgt_test tests[] = {
 	{ "L9-overlap-ram", "L9", overlap_ram, XGT_GUEST, 0 },
 	{ "L9-overlap-window", "L9", overlap_window, XGT_GUEST, 0 },
 	{ "L9-past-width", "L9", past_width, XGT_GUEST, 0 },
-	{ "L9-special-ranges", "L9,S3", special_ranges, XGT_GUEST, 0 },
+	{ "L9-special-ranges", "L9,S3,N22", special_ranges, XGT_GUEST, 0 },
 	{ "L9-wrap", "L9", wrap, XGT_GUEST, 0 },
 	{ "L11-rebind-replace", "L11", rebind_replace, XGT_GUEST, 0 },
 	{ "L11-rebind-cut", "L11", rebind_cut, XGT_GUEST, 0 },

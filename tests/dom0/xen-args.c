@@ -609,14 +609,14 @@ static void by_hand(void)
 }
 
 static const struct xgt_test tests[] = {
-	{ "X-args-reserved", "U6,L5", reserved, XGT_BARE, 0 },
-	{ "X-args-domains", "L10,S2", domains, XGT_BARE, 0 },
+	{ "X-args-reserved", "U6,L5,N03", reserved, XGT_BARE, 0 },
+	{ "X-args-domains", "L10,S2,N01", domains, XGT_BARE, 0 },
 	{ "X-args-attach", "L13", attach_twice, XGT_BARE, 0 },
-	{ "X-args-windows", "L9,L19", windows, XGT_BARE, 0 },
-	{ "X-args-frames", "L1,L16", frames, XGT_BARE, 0 },
-	{ "X-args-extents", "L2,L19", extents_args, XGT_BARE, 0 },
-	{ "X-args-poll-resolve", "L3,L4", poll_and_resolve, XGT_BARE, 0 },
-	{ "X-by-hand", "L1,L3,L4,L16", by_hand, XGT_BARE, 0 },
+	{ "X-args-windows", "L9,L19,N22", windows, XGT_BARE, 0 },
+	{ "X-args-frames", "L1,L16,N04,N06,N07", frames, XGT_BARE, 0 },
+	{ "X-args-extents", "L2,L19,N03", extents_args, XGT_BARE, 0 },
+	{ "X-args-poll-resolve", "L3,L4,N18", poll_and_resolve, XGT_BARE, 0 },
+	{ "X-by-hand", "L1,L3,L4,L16,N07,N11,N18", by_hand, XGT_BARE, 0 },
 };
 
 XGT_MAIN(tests)
