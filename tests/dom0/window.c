@@ -330,13 +330,15 @@ static void limits(void)
 		OK(gm_bind(fd, w[0], i * PAGE, PAGE, map + i * PAGE / 8, 0, 0));
 	ERR(gm_bind(fd, w[1], 0, PAGE, map, 0, 0), ENOSPC);
 	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, 3 * PAGE, 1);
-	/* Old and new count together: no replacing at the limit, below it. */
-	ERR(gm_bind(fd, w[0], 0, 3 * PAGE, map, XEN_GPUMEM_BIND_REPLACE, 0),
+	/* What yields makes room: replacing works at the limit, not past it. */
+	ERR(gm_bind(fd, w[0], 0, 5 * PAGE, map, XEN_GPUMEM_BIND_REPLACE, 0),
 	    ENOSPC);
 	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, 3 * PAGE, 1);
-	OK(gm_unbind(fd, w[0], PAGE, 2 * PAGE));
 	OK(gm_bind(fd, w[0], 0, 3 * PAGE, map, XEN_GPUMEM_BIND_REPLACE, 0));
 	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, 3 * PAGE, 1);
+	OK(gm_bind(fd, w[0], 0, 4 * PAGE, map, XEN_GPUMEM_BIND_REPLACE, 0));
+	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, 4 * PAGE, 1);
+	ERR(gm_bind(fd, w[1], 0, PAGE, map, 0, 0), ENOSPC);
 	/* Given back, it can be used again. */
 	OK(gm_window_remove(fd, w[0]));
 	OK(gm_window_add(fd, XGT_WINDOW, LENGTH, 0, &w[0]));
