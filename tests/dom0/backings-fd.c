@@ -189,7 +189,7 @@ static void bad_sources(void)
 	ERR(bind_fd(window, 0, SMALL, pipes[0], 0, XEN_GPUMEM_BIND_READONLY),
 	    ENODEV);
 	ERR(bind_fd(window, 0, SMALL, fd, 1, 0), EINVAL);
-	ERR(bind_fd(window, 0, SMALL, fd, -PAGE, 0), EOVERFLOW);
+	ERR(bind_fd(window, 0, SMALL, fd, -PAGE, 0), EINVAL);
 	ERR(bind_fd(window, 0, 2 * SMALL, fd, 0, 0), ERANGE);
 	ERR(bind_fd(window + 1, 0, SMALL, fd, 0, 0), ENOENT);
 	CHECK_EQ(mapped_pages(), before);
