@@ -14,7 +14,8 @@ in tests/scenarios, lines of "key = value":
              the kernel without Xen, for tests of the driver on its mock
   quick-dom0 those of them that make check runs (default all)
   xen        hypervisor build to run it with (default debug)
-  suite      quick (make check), full (make check-full), soak (default quick)
+  suite      quick (make check), full (make check-full), soak, or draft: not
+             seen to pass yet, run by name only (default quick)
   module     sets of kernel modules to load in dom0 (testbed/image.sh), each
              with parameters for its last module: gpumem:NAME=VALUE:NAME=VALUE
   xen-args   added to Xen's command line

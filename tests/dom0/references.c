@@ -10,7 +10,7 @@
  */
 #include "xgt.h"
 
-#define LENGTH		(32 * MIB)
+#define LENGTH		(4 * MIB)
 /* Enough that a good part of the lent pages is among it. */
 #define BALLOON_KB	(128 * 1024L)
 /* What dom0's kernel may do with pages of its own meanwhile. */
