@@ -21,17 +21,6 @@
 #include <xen/grant_table.h>
 #include <xen/gntdev.h>
 
-/* The kernel's header for this one cannot be used outside of the kernel. */
-struct privcmd_mmapbatch_v2 {
-	unsigned int num;
-	uint16_t dom;
-	uint64_t addr;
-	const uint64_t *arr;
-	int *err;
-};
-#define IOCTL_PRIVCMD_MMAPBATCH_V2 \
-	_IOC(_IOC_NONE, 'P', 4, sizeof(struct privcmd_mmapbatch_v2))
-
 #define LENGTH	(4 * PAGE)
 
 /* Granted to dom0 by the toolstack for every guest: the ring to xenstored. */

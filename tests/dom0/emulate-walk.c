@@ -34,22 +34,12 @@ static long domctl(uint32_t cmd, struct xen_domctl *op)
 	return xen_domctl(op);
 }
 
-struct mmapbatch_v2 {
-	unsigned int num;
-	uint16_t dom;
-	uint64_t addr;
-	const uint64_t *arr;
-	int *err;
-};
-#define IOCTL_PRIVCMD_MMAPBATCH_V2 \
-	_IOC(_IOC_NONE, 'P', 4, sizeof(struct mmapbatch_v2))
-
 /* A copy of a page of the guest's. */
 static void peek(uint64_t gfn, uint64_t page[512])
 {
 	int fd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC), err = 0;
 	void *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	struct mmapbatch_v2 b = {
+	struct privcmd_mmapbatch_v2 b = {
 		.num = 1, .dom = xgt_guest.domid, .addr = (uintptr_t)p,
 		.arr = &gfn, .err = &err,
 	};

@@ -210,23 +210,13 @@ static void plugged(void)
 	verify(memory, LENGTH / 2, 1);
 }
 
-/* --- dom0 maps the guest's memory ------------------------------------------------------ */
-
-struct mmapbatch_v2 {
-	unsigned int num;
-	uint16_t dom;
-	uint64_t addr;
-	const uint64_t *arr;
-	int *err;
-};
-#define IOCTL_PRIVCMD_MMAPBATCH_V2 \
-	_IOC(_IOC_NONE, 'P', 4, sizeof(struct mmapbatch_v2))
+/* --- dom0 maps the guest's memory ----------------------------------------- */
 
 /* Can dom0 map this frame of the guest's? */
 static int foreign_map(uint64_t gfn)
 {
 	int fd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC), err = 0, ret;
-	struct mmapbatch_v2 b = {
+	struct privcmd_mmapbatch_v2 b = {
 		.num = 1, .dom = xgt_guest.domid, .arr = &gfn, .err = &err,
 	};
 	void *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -280,6 +280,17 @@ long raw_resolve(uint32_t vcpu, uint32_t token, uint32_t action);
 struct xen_lend_inspect raw_inspect(uint32_t id, uint64_t index);
 volatile uint8_t *raw_mailbox(void);
 
+/* The kernel's header for this one cannot be used outside of the kernel. */
+struct privcmd_mmapbatch_v2 {
+	unsigned int num;
+	uint16_t dom;
+	uint64_t addr;
+	const uint64_t *arr;
+	int *err;
+};
+#define IOCTL_PRIVCMD_MMAPBATCH_V2 \
+	_IOC(_IOC_NONE, 'P', 4, sizeof(struct privcmd_mmapbatch_v2))
+
 /* domctl.c */
 struct xen_domctl;
 long xen_domctl(struct xen_domctl *op);
