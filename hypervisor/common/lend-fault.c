@@ -15,10 +15,11 @@
  * INJECT and MMIO are answers for the vCPU to act on.  Nobody else can: whether
  * an exception may be injected depends on what it was doing, and a device
  * access has to go through the emulator in its own context.  They are therefore
- * left with the vCPU ("armed"), which comes back to the same place with the
- * same instruction.  If it does not, because an interrupt came first, or the
- * guest was reset, the next fault at another instruction forgets them, and the
- * lender is asked again.
+ * left with the vCPU, which comes back to the same place with the same
+ * instruction.  If it does not, because an interrupt came first, or the guest
+ * was reset, the next fault at another instruction forgets them, and the lender
+ * is asked again.  An instruction may need several of them, of either kind, to
+ * come to its end: about each place the newest one is kept.
  *
  * All of this is protected by the fault lock, which nests inside the lend
  * lock.  Faults are recorded with both held; see common/lend.c.
@@ -53,6 +54,27 @@ static bool lend_place_equal(const struct lend_place *a,
                              const struct lend_place *b)
 {
     return a->window == b->window && a->index == b->index;
+}
+
+static void lend_forget_answers(struct lend_fault *f)
+{
+    unsigned int i;
+
+    for ( i = 0; i < LEND_ANSWERS; ++i )
+        f->answer[i].kind = LEND_ANSWER_NONE;
+}
+
+static bool lend_answered_inject(const struct lend_fault *f,
+                                 const struct lend_place *place)
+{
+    unsigned int i;
+
+    for ( i = 0; i < LEND_ANSWERS; ++i )
+        if ( f->answer[i].kind == LEND_ANSWER_INJECT &&
+             lend_place_equal(&f->answer[i].place, place) )
+            return true;
+
+    return false;
 }
 
 static void lend_record(struct lend_domain *ld, struct lend_fault *f,
@@ -98,13 +120,13 @@ enum lend_outcome lend_fault(unsigned long gfn, unsigned int access)
     spin_lock(&ld->fault_lock);
 
     f->ip = arch_lend_ip();
-    if ( f->armed_ip != f->ip )
-        f->armed = LEND_ARMED_NONE;
+    if ( f->answers_ip != f->ip )
+        lend_forget_answers(f);
 
-    if ( f->armed == LEND_ARMED_INJECT &&
-         lend_place_equal(&f->armed_place[0], &place) )
+    if ( lend_answered_inject(f, &place) )
     {
-        f->armed = LEND_ARMED_NONE;
+        /* The instruction ends here. */
+        lend_forget_answers(f);
         outcome = LEND_INJECT;
     }
     else if ( !w->client )
@@ -156,9 +178,10 @@ unsigned int lend_wake(struct domain *d, const struct lend_window *w,
     {
         struct lend_fault *f = &ld->fault[v->vcpu_id];
 
-        for ( i = 0; f->armed != LEND_ARMED_NONE && i < f->nr_armed; ++i )
-            if ( lend_place_in(&f->armed_place[i], w, extent, frames) )
-                f->armed = LEND_ARMED_NONE;
+        for ( i = 0; i < LEND_ANSWERS; ++i )
+            if ( f->answer[i].kind != LEND_ANSWER_NONE &&
+                 lend_place_in(&f->answer[i].place, w, extent, frames) )
+                f->answer[i].kind = LEND_ANSWER_NONE;
 
         if ( f->client && lend_place_in(&f->place, w, extent, frames) )
         {
@@ -193,30 +216,38 @@ void lend_vcpu_reset(struct vcpu *v)
     spin_lock(&ld->fault_lock);
 
     f = &ld->fault[v->vcpu_id];
-    f->armed = LEND_ARMED_NONE;
+    lend_forget_answers(f);
     if ( f->client )
         lend_release(v, f);
 
     spin_unlock(&ld->fault_lock);
 }
 
-/* The current vCPU is done with an instruction: "that one access" is over. */
+/*
+ * The current vCPU is done with an instruction, or with a part of a repeated
+ * one: "that one access" to a device is over.
+ */
 void lend_emul_done(void)
 {
     struct lend_domain *ld = current->domain->lend;
     struct lend_fault *f;
+    unsigned int i;
 
     if ( likely(!ld) )
         return;
 
     f = &ld->fault[current->vcpu_id];
-    if ( likely(ACCESS_ONCE(f->armed) != LEND_ARMED_MMIO) )
-        return;
 
-    spin_lock(&ld->fault_lock);
-    if ( f->armed == LEND_ARMED_MMIO )
-        f->armed = LEND_ARMED_NONE;
-    spin_unlock(&ld->fault_lock);
+    for ( i = 0; i < LEND_ANSWERS; ++i )
+    {
+        if ( likely(ACCESS_ONCE(f->answer[i].kind) != LEND_ANSWER_MMIO) )
+            continue;
+
+        spin_lock(&ld->fault_lock);
+        if ( f->answer[i].kind == LEND_ANSWER_MMIO )
+            f->answer[i].kind = LEND_ANSWER_NONE;
+        spin_unlock(&ld->fault_lock);
+    }
 }
 
 /* Records that are copied out at a time, with the lock released. */
@@ -333,17 +364,35 @@ int cf_check lend_do_poll(struct domain *d, struct xen_lend_op *op,
     return rc;
 }
 
-/* Leave an answer with the vCPU, beside others for the same instruction. */
-static void lend_arm(struct lend_fault *f, enum lend_armed how)
+/* Where to put an answer: the newest one about a place takes the older's. */
+static struct lend_answer *lend_answer_slot(struct lend_fault *f)
 {
-    if ( f->armed != how || f->armed_ip != f->ip || how != LEND_ARMED_MMIO )
-        f->nr_armed = 0;
+    struct lend_answer *slot = NULL;
+    unsigned int i;
 
-    f->armed_ip = f->ip;
-    if ( f->nr_armed == LEND_ARMED_FRAMES )
-        f->nr_armed--;
-    f->armed_place[f->nr_armed++] = f->place;
-    f->armed = how;
+    for ( i = 0; i < LEND_ANSWERS; ++i )
+    {
+        if ( f->answer[i].kind == LEND_ANSWER_NONE )
+            slot = slot ?: &f->answer[i];
+        else if ( lend_place_equal(&f->answer[i].place, &f->place) )
+            return &f->answer[i];
+    }
+
+    return slot ?: &f->answer[f->next_answer++ % LEND_ANSWERS];
+}
+
+/* Leave an answer with the vCPU, beside others for the same instruction. */
+static void lend_leave_answer(struct lend_fault *f, enum lend_answer_kind kind)
+{
+    struct lend_answer *answer;
+
+    if ( f->answers_ip != f->ip )
+        lend_forget_answers(f);
+    f->answers_ip = f->ip;
+
+    answer = lend_answer_slot(f);
+    answer->place = f->place;
+    answer->kind = kind;
 }
 
 /* Does the vCPU wait for the current domain, with the fault that was named? */
@@ -389,9 +438,9 @@ int cf_check lend_do_resolve(struct domain *d, struct xen_lend_op *op,
     if ( !rc )
     {
         if ( r->action == XEN_LEND_RESOLVE_INJECT )
-            lend_arm(f, LEND_ARMED_INJECT);
+            lend_leave_answer(f, LEND_ANSWER_INJECT);
         else if ( r->action == XEN_LEND_RESOLVE_MMIO )
-            lend_arm(f, LEND_ARMED_MMIO);
+            lend_leave_answer(f, LEND_ANSWER_MMIO);
         lend_release(v, f);
     }
 

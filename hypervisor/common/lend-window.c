@@ -54,8 +54,9 @@ struct lend_window *lend_window_at(struct lend_domain *ld, unsigned long gfn)
  * Was the current vCPU told that its access to this frame is one to a device,
  * and is it still at that instruction?
  */
-static bool lend_armed_mmio(const struct domain *d,
-                            const struct lend_range *range, unsigned long gfn)
+static bool lend_answered_mmio(const struct domain *d,
+                               const struct lend_range *range,
+                               unsigned long gfn)
 {
     const struct lend_fault *f;
     unsigned int i;
@@ -65,13 +66,13 @@ static bool lend_armed_mmio(const struct domain *d,
 
     f = &d->lend->fault[current->vcpu_id];
 
-    if ( likely(ACCESS_ONCE(f->armed) != LEND_ARMED_MMIO) ||
-         f->armed_ip != arch_lend_ip() )
+    if ( f->answers_ip != arch_lend_ip() )
         return false;
 
-    for ( i = 0; i < min(f->nr_armed, LEND_ARMED_FRAMES + 0U); ++i )
-        if ( f->armed_place[i].window == range->window &&
-             f->armed_place[i].index == gfn - range->start )
+    for ( i = 0; i < LEND_ANSWERS; ++i )
+        if ( ACCESS_ONCE(f->answer[i].kind) == LEND_ANSWER_MMIO &&
+             f->answer[i].place.window == range->window &&
+             f->answer[i].place.index == gfn - range->start )
             return true;
 
     return false;
@@ -99,7 +100,7 @@ bool lend_gfn_is_hole(const struct domain *d, unsigned long gfn)
     if ( range->start > gfn || range->end < gfn || range->hidden )
         return false;
 
-    return !lend_armed_mmio(d, range, gfn);
+    return !lend_answered_mmio(d, range, gfn);
 }
 
 /* Would a window at gfn overlap another one than w? */

@@ -74,23 +74,30 @@ struct lend_range {
     struct lend_window *window;
 };
 
-/* What was decided about a fault, until its vCPU comes back for it. */
-enum lend_armed {
-    LEND_ARMED_NONE,
-    LEND_ARMED_INJECT,
-    LEND_ARMED_MMIO,
-};
-
-/*
- * An instruction can touch several absent frames: two operands, each across a
- * page boundary.  All of them have to be MMIO at once for it to complete.
- */
-#define LEND_ARMED_FRAMES   4
-
 struct lend_place {
     const struct lend_window *window;   /* only ever compared */
     unsigned long index;
 };
+
+/* What was decided about a fault, until its vCPU comes back for it. */
+enum lend_answer_kind {
+    LEND_ANSWER_NONE,
+    LEND_ANSWER_INJECT,
+    LEND_ANSWER_MMIO,
+};
+
+struct lend_answer {
+    struct lend_place place;
+    enum lend_answer_kind kind;
+};
+
+/*
+ * An instruction can touch several absent frames: two operands, each across a
+ * page boundary.  It comes to an end only if the answers about all of them are
+ * there at once, whatever they are: one operand can be a device, and another
+ * one nothing at all.
+ */
+#define LEND_ANSWERS    4
 
 /* Per vCPU of a borrower, protected by the fault lock. */
 struct lend_fault {
@@ -101,14 +108,13 @@ struct lend_fault {
     uint32_t access;                /* XEN_LEND_ACCESS_* */
 
     /*
-     * What the answer to an earlier fault left for the vCPU to find.  Written
-     * while the vCPU is blocked, or by the vCPU, or cleared by others: it reads
-     * this without the lock.
+     * What the answers to earlier faults left for the vCPU to find, all about
+     * the instruction at answers_ip.  Made while the vCPU is blocked, and taken
+     * away by changing the kind alone: the vCPU reads this without the lock.
      */
-    enum lend_armed armed;
-    unsigned int nr_armed;
-    unsigned long armed_ip;
-    struct lend_place armed_place[LEND_ARMED_FRAMES];
+    unsigned long answers_ip;
+    unsigned int next_answer;       /* the one to give up if there is no room */
+    struct lend_answer answer[LEND_ANSWERS];
 };
 
 struct lend_domain {
