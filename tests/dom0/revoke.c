@@ -249,7 +249,8 @@ static void downgrade(void)
 		for (double end = xgt_now() + 0.01; xgt_now() < end; )
 			__asm__ volatile("pause");
 		CHECK_EQ(xg_sum(a.side, PAGE), before);
-		r = cmd_stop_any(1);
+		/* Whenever it comes to it: its next write is its last. */
+		r = cmd_wait(1);
 		CHECK_EQ(r.status, XG_FAULT);
 		CHECK_EQ(xg_sum(a.side, PAGE), before);
 		OK(gm_window_remove(xgt_dom, window));
