@@ -9,9 +9,9 @@
  * look-ups that hold no lock.
  *
  * MOVE, DESTROY and DETACH first mark a window as closing, which keeps MAP out,
- * then empty it in batches, and may give way to others between those.  How
- * many frames each group of 512 holds is counted: what is empty already costs
- * next to nothing when they come back.
+ * then empty it in batches, and may give way to others between those.  How far
+ * they have come is noted in the window, and how many frames each group of 512
+ * holds is counted, so that passing over what is empty costs next to nothing.
  */
 
 #include <xen/event.h>
@@ -158,12 +158,18 @@ static void lend_range_remove(struct lend_domain *ld,
 bool lend_window_drain(struct domain *d, struct lend_window *w,
                        unsigned int *nr)
 {
-    unsigned long index = 0;
-
+    /* MAP may have been let in since somebody else closed it. */
+    if ( !w->closing )
+        w->drained = 0;
     w->closing = true;
-    *nr = lend_clear(d, w, &index, w->nr - 1, false);
 
-    return !w->populated;
+    *nr = lend_clear(d, w, &w->drained, w->nr - 1, false);
+    if ( w->drained < w->nr )
+        return false;
+
+    ASSERT(!w->populated);
+
+    return true;
 }
 
 /* The lender died: what remains of an empty window has no owner. */

@@ -96,7 +96,7 @@ static void guest_destroyed(void)
 static const struct xgt_test tests[] = {
 	{ "L13-references-unbind", "L13", unbound, XGT_GUEST, 240 },
 	{ "L13-references-guest-destroyed", "L13", guest_destroyed,
-	  XGT_GUEST | XGT_ENDS_GUEST, 240 },
+	  XGT_GUEST | XGT_ENDS_GUEST, 120 },
 };
 
 XGT_MAIN(tests)

@@ -60,6 +60,7 @@ struct lend_window {
     unsigned long nr;
     unsigned long populated;        /* sum of count[] */
     bool closing;                   /* MOVE, DESTROY, DETACH in progress */
+    unsigned long drained;          /* while closing: what is before is empty */
     uint16_t count[];               /* frames present, per LEND_GROUP */
 };
 
