@@ -14,23 +14,28 @@
  *   drop references.
  *
  * The lock is released before the flush.  Another CPU can then find the
- * entries gone while translations of them are still in use.  It must not
- * report them as revoked, so it looks at lend_domain.flushing, and flushes
- * itself if a flush is under way:
+ * entries gone while translations of them are still in use, and while a page
+ * that a PV lender wants for a page table next still counts as writable.  It
+ * must not report them as revoked, so it waits until everybody is done who was
+ * at it when it looked:
  *
  *   CPU0                             CPU1
  *   lock
  *     clear A
- *     flushing++
+ *     taking++
  *   unlock
  *                                    lock
  *                                      A is gone already
- *                                      flushing != 0
+ *                                      taking != 0
  *                                    unlock
- *   flush ...                        flush
- *                                    return: A is out of reach
- *   ... done
- *   flushing--
+ *   flush
+ *   drop references                  wait ...
+ *   taking--
+ *                                    return: A is out of reach, and its
+ *                                    lender's alone
+ *
+ * It does not wait for those who come later, or it might do so for ever: see
+ * lend_settle().
  *
  * What is noted lives in per-CPU memory: nothing here may sleep or be
  * preempted, which Xen does not do behind our back, and nothing can fail for
@@ -111,31 +116,64 @@ static void lend_put_flushed(struct domain *d, unsigned int nr)
 }
 
 /*
+ * Wait until everybody who was taking something back when this was called has
+ * dropped what it took.  Whom we wait for waits for nobody but CPUs that flush.
+ *
+ * They are in two groups, of which one is not joined any more.  Wait for that
+ * one to be empty, make the other one such a group, and wait for it too.  That
+ * somebody else changed the groups over means that the one which is waited for
+ * was empty.
+ */
+static void lend_settle(struct domain *d)
+{
+    struct lend_domain *ld = d->lend;
+    unsigned int round, settles, old;
+
+    for ( round = 0; round < 2; ++round )
+    {
+        arch_lend_lock(d);
+        old = !(ld->settles & 1);
+        if ( !atomic_read(&ld->taking[old]) )
+        {
+            ld->settles++;
+            old = !old;
+        }
+        settles = ld->settles;
+        arch_lend_unlock(d);
+
+        while ( atomic_read(&ld->taking[old]) &&
+                ACCESS_ONCE(ld->settles) == settles )
+            cpu_relax();
+    }
+}
+
+/*
  * Release the lend lock, see to it that everything that was cleared, by us or
  * by others, is out of reach of every vCPU, and drop our references.
  */
 void lend_unlock_and_put(struct domain *d, unsigned int nr)
 {
     struct lend_domain *ld = d->lend;
+    bool others = atomic_read(&ld->taking[0]) || atomic_read(&ld->taking[1]);
 
     ASSERT(arch_lend_locked(d));
 
-    if ( !nr )
+    if ( nr )
     {
-        bool flushing = atomic_read(&ld->flushing);
+        atomic_t *taking = &ld->taking[ld->settles & 1];
 
+        arch_lend_mark_cleared(d);
+        atomic_inc(taking);
         arch_lend_unlock(d);
-        if ( flushing )
-            arch_lend_flush(d);
-
-        return;
+        lend_put_flushed(d, nr);
+        smp_mb();
+        atomic_dec(taking);
     }
+    else
+        arch_lend_unlock(d);
 
-    arch_lend_mark_cleared(d);
-    atomic_inc(&ld->flushing);
-    arch_lend_unlock(d);
-    atomic_dec(&ld->flushing);
-    lend_put_flushed(d, nr);
+    if ( others )
+        lend_settle(d);
 }
 
 int cf_check lend_do_revoke(struct domain *d, struct xen_lend_op *op,
@@ -156,7 +194,8 @@ int cf_check lend_do_revoke(struct domain *d, struct xen_lend_op *op,
 
         arch_lend_lock(d);
 
-        rc = lend_lookup(d, r->id, &w);
+        /* Also of a borrower that is on its way out: it is not yet. */
+        rc = lend_lookup_any(d, r->id, &w);
         if ( !rc && (r->index >= w->nr || r->nr > w->nr - r->index) )
             rc = -ERANGE;
         if ( !rc )

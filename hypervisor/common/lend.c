@@ -36,6 +36,8 @@
  *    entries.
  *  - A reference is dropped only after every CPU that could hold the entry's
  *    translation has been flushed (lend_unlock_and_put()).
+ *  - Who reports that a frame is out of reach has dropped the references on it,
+ *    or has waited for whoever does (lend_settle()).
  *  - Faults are recorded under the lend lock, by the look-up that found
  *    nothing.  MAP wakes under the same hold that puts the frame in.  Therefore
  *    no wakeup is lost.
@@ -65,14 +67,26 @@ struct lend_client *lend_find_client(const struct lend_domain *ld,
     return NULL;
 }
 
+/* Does the domain lend to that borrower? */
+bool lend_attached(const struct domain *d, const struct domain *lender)
+{
+    bool attached;
+
+    spin_lock(&lend_clients_lock);
+    attached = d->lend && lend_find_client(d->lend, lender);
+    spin_unlock(&lend_clients_lock);
+
+    return attached;
+}
+
 /*
- * Find a window of the current domain.  Called with the lend lock held.
+ * Find a window of the current domain, even if the borrower is being torn down.
+ * Called with the lend lock held.
  *
- * Once the borrower's teardown has begun its vCPUs are gone for good, and all
- * that is lent to it is about to be: "no such domain" is the right answer, and
- * the one that callers take for success.
+ * What was a window when that began is one until it was emptied.  Then "no such
+ * domain" is the answer, and the one that callers take for success.
  */
-int lend_lookup(struct domain *d, uint32_t id, struct lend_window **w)
+int lend_lookup_any(struct domain *d, uint32_t id, struct lend_window **w)
 {
     struct lend_domain *ld = d->lend;
     const struct lend_client *client;
@@ -81,18 +95,23 @@ int lend_lookup(struct domain *d, uint32_t id, struct lend_window **w)
 
     ASSERT(arch_lend_locked(d));
 
-    if ( ld->dead )
-        return -ESRCH;
-
     client = lend_find_client(ld, current->domain);
-    if ( !client )
-        return -ENOENT;
-
     *w = ld->windows[slot];
-    if ( !*w || (*w)->id != id || (*w)->client != client )
-        return -ENOENT;
+    if ( !client || !*w || (*w)->id != id || (*w)->client != client )
+        return ld->dead ? -ESRCH : -ENOENT;
 
     return 0;
+}
+
+/*
+ * The same, for those who can wait for the end of a borrower: its vCPUs are
+ * gone for good, and all that is lent to it is about to be.
+ */
+int lend_lookup(struct domain *d, uint32_t id, struct lend_window **w)
+{
+    ASSERT(arch_lend_locked(d));
+
+    return d->lend->dead ? -ESRCH : lend_lookup_any(d, id, w);
 }
 
 /*

@@ -131,10 +131,13 @@ struct lend_domain {
     struct list_head clients;       /* see struct lend_client */
 
     /*
-     * Flushes that began, by someone who cleared entries and has left the lend
-     * lock.  Raised under the lock.
+     * Those who cleared entries and have left the lend lock, until they have
+     * dropped what the entries held.  In two groups: who comes joins one of
+     * them, by the parity of settles, and nobody joins the other.  Joined, and
+     * changed over, under the lock.
      */
-    atomic_t flushing;
+    atomic_t taking[2];
+    unsigned int settles;
 
     spinlock_t fault_lock;
     uint32_t next_token;
@@ -174,7 +177,9 @@ int cf_check lend_do_attach(struct domain *d, struct xen_lend_op *op,
                             unsigned long *start);
 int cf_check lend_do_detach(struct domain *d, struct xen_lend_op *op,
                             unsigned long *start);
+int lend_lookup_any(struct domain *d, uint32_t id, struct lend_window **w);
 int lend_lookup(struct domain *d, uint32_t id, struct lend_window **w);
+bool lend_attached(const struct domain *d, const struct domain *lender);
 struct lend_client *lend_find_client(const struct lend_domain *ld,
                                      const struct domain *lender);
 
