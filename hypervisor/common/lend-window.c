@@ -258,6 +258,7 @@ static int lend_window_add(struct domain *d, struct lend_window *w)
 {
     struct lend_domain *ld = d->lend;
     unsigned int slot = 0;
+    int rc;
 
     ASSERT(arch_lend_locked(d));
 
@@ -285,11 +286,27 @@ static int lend_window_add(struct domain *d, struct lend_window *w)
         w->id = ++ld->next_seq * LEND_MAX_WINDOWS + slot;
     } while ( w->id < LEND_MAX_WINDOWS );
 
-    ld->windows[slot] = w;
+    /*
+     * Pairs with those who ask lend_in_use(): they make known what they are
+     * about to do, and ask.  We do it the other way round.
+     */
     ld->nr_windows++;
+    smp_mb();
+    rc = arch_lend_check_borrower(d);
+    if ( rc )
+    {
+        ld->nr_windows--;
+        return rc;
+    }
+
+    ld->windows[slot] = w;
     ld->total += w->nr;
     if ( w->gfn != LEND_PARKED )
+    {
+        lend_ranges_begin(ld);
         lend_range_insert(ld, w);
+        lend_ranges_end(ld);
+    }
 
     return 0;
 }

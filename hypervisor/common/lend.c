@@ -419,14 +419,18 @@ void lend_destroy(struct domain *d)
 }
 
 /*
- * Does anything depend on the domain being lent to?  Also asked without locks,
- * by those who are about to change what lending relies on.
+ * Does the domain have windows?  Asked without locks, by those who change what
+ * lending relies on.  They make known that they do so, and then ask; CREATE
+ * makes its window known, and then looks at them.
  */
 bool lend_in_use(const struct domain *d)
 {
-    const struct lend_domain *ld = ACCESS_ONCE(d->lend);
+    const struct lend_domain *ld;
 
-    return ld && (!list_empty(&ld->clients) || ld->nr_windows);
+    smp_mb();
+    ld = ACCESS_ONCE(d->lend);
+
+    return ld && ACCESS_ONCE(ld->nr_windows);
 }
 
 /*
