@@ -17,9 +17,9 @@
  * access has to go through the emulator in its own context.  They are therefore
  * left with the vCPU, which comes back to the same place with the same
  * instruction.  If it does not, because an interrupt came first, or the guest
- * was reset, the next fault at another instruction forgets them, and the lender
- * is asked again.  An instruction may need several of them, of either kind, to
- * come to its end: about each place the newest one is kept.
+ * was reset, the next fault at another instruction forgets them, or time does,
+ * and the lender is asked again.  An instruction may need several of them, of
+ * either kind, to come to its end: about each place the newest one is kept.
  *
  * All of this is protected by the fault lock, which nests inside the lend
  * lock.  Faults are recorded with both held; see common/lend.c.
@@ -120,7 +120,7 @@ enum lend_outcome lend_fault(unsigned long gfn, unsigned int access)
     spin_lock(&ld->fault_lock);
 
     f->ip = arch_lend_ip();
-    if ( f->answers_ip != f->ip )
+    if ( f->answers_ip != f->ip || NOW() > f->answers_until )
         lend_forget_answers(f);
 
     if ( lend_answered_inject(f, &place) )
@@ -389,9 +389,13 @@ static void lend_leave_answer(struct lend_fault *f, enum lend_answer_kind kind)
     if ( f->answers_ip != f->ip )
         lend_forget_answers(f);
     f->answers_ip = f->ip;
+    f->answers_until = NOW() + LEND_ANSWER_LIFE;
 
     answer = lend_answer_slot(f);
+    answer->kind = LEND_ANSWER_NONE;
+    smp_wmb();
     answer->place = f->place;
+    smp_wmb();
     answer->kind = kind;
 }
 

@@ -66,7 +66,7 @@ static bool lend_answered_mmio(const struct domain *d,
 
     f = &d->lend->fault[current->vcpu_id];
 
-    if ( f->answers_ip != arch_lend_ip() )
+    if ( f->answers_ip != arch_lend_ip() || NOW() > f->answers_until )
         return false;
 
     for ( i = 0; i < LEND_ANSWERS; ++i )
@@ -86,21 +86,46 @@ static bool lend_answered_mmio(const struct domain *d,
 bool lend_gfn_is_hole(const struct domain *d, unsigned long gfn)
 {
     const struct lend_domain *ld = ACCESS_ONCE(d->lend);
-    const struct lend_range *range;
-    unsigned int i;
+    struct lend_range range;
+    unsigned int i, seq;
+    bool found;
 
     if ( likely(!ld) )
         return false;
 
-    i = lend_range_search(ld, gfn);
-    if ( i >= min(ACCESS_ONCE(ld->nr_ranges), LEND_MAX_WINDOWS + 0U) )
+    /* Other windows may come and go meanwhile. */
+    do {
+        seq = ACCESS_ONCE(ld->ranges_seq);
+        smp_rmb();
+
+        i = lend_range_search(ld, gfn);
+        found = i < min(ACCESS_ONCE(ld->nr_ranges), LEND_MAX_WINDOWS + 0U);
+        if ( found )
+            range = ld->ranges[i];
+
+        smp_rmb();
+    } while ( (seq & 1) || seq != ACCESS_ONCE(ld->ranges_seq) );
+
+    if ( !found || range.start > gfn || range.end < gfn || range.hidden )
         return false;
 
-    range = &ld->ranges[i];
-    if ( range->start > gfn || range->end < gfn || range->hidden )
-        return false;
+    return !lend_answered_mmio(d, &range, gfn);
+}
 
-    return !lend_answered_mmio(d, range, gfn);
+/*
+ * With the lend lock held.  Who looks without it waits meanwhile, so that this
+ * must be short.
+ */
+static void lend_ranges_begin(struct lend_domain *ld)
+{
+    ld->ranges_seq++;
+    smp_wmb();
+}
+
+static void lend_ranges_end(struct lend_domain *ld)
+{
+    smp_wmb();
+    ld->ranges_seq++;
 }
 
 /* Would a window at gfn overlap another one than w? */
@@ -181,7 +206,11 @@ void lend_window_orphan(struct domain *d, struct lend_window *w)
 
     w->client = NULL;
     if ( w->gfn != LEND_PARKED && w->orphan == XEN_LEND_ORPHAN_MMIO )
+    {
+        lend_ranges_begin(ld);
         ld->ranges[lend_range_search(ld, w->gfn)].hidden = true;
+        lend_ranges_end(ld);
+    }
 
     lend_wake_window(d, w);
 }
@@ -193,7 +222,9 @@ void lend_window_remove(struct domain *d, struct lend_window *w)
 
     ASSERT(arch_lend_locked(d) && !w->populated);
 
+    lend_ranges_begin(ld);
     lend_range_remove(ld, w);
+    lend_ranges_end(ld);
     ld->windows[w->id % LEND_MAX_WINDOWS] = NULL;
     ld->nr_windows--;
     ld->total -= w->nr;
@@ -377,10 +408,12 @@ static int lend_move_step(struct domain *d, const struct xen_lend_move *m,
         rc = 1;
     else if ( !rc && scanned )
     {
+        lend_ranges_begin(ld);
         lend_range_remove(ld, w);
         w->gfn = m->gfn;
         if ( w->gfn != LEND_PARKED )
             lend_range_insert(ld, w);
+        lend_ranges_end(ld);
         w->closing = false;
         lend_wake_window(d, w);
     }

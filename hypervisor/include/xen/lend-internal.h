@@ -99,6 +99,8 @@ struct lend_answer {
  * one nothing at all.
  */
 #define LEND_ANSWERS    4
+/* By then, something else may be the answer: the lender is asked again. */
+#define LEND_ANSWER_LIFE    SECONDS(5)
 
 /* Per vCPU of a borrower, protected by the fault lock. */
 struct lend_fault {
@@ -110,10 +112,12 @@ struct lend_fault {
 
     /*
      * What the answers to earlier faults left for the vCPU to find, all about
-     * the instruction at answers_ip.  Made while the vCPU is blocked, and taken
-     * away by changing the kind alone: the vCPU reads this without the lock.
+     * the instruction at answers_ip, and for a while only: the vCPU may never
+     * come back.  Made while it is blocked, and taken away by changing the kind
+     * alone, as the vCPU reads this without the lock.
      */
     unsigned long answers_ip;
+    s_time_t answers_until;
     unsigned int next_answer;       /* the one to give up if there is no room */
     struct lend_answer answer[LEND_ANSWERS];
 };
@@ -126,6 +130,7 @@ struct lend_domain {
     unsigned long total;            /* frames of all windows */
     struct lend_window *windows[LEND_MAX_WINDOWS];
     unsigned int nr_ranges;
+    unsigned int ranges_seq;        /* odd while ranges[] changes */
     struct lend_range ranges[LEND_MAX_WINDOWS];     /* sorted */
 
     struct list_head clients;       /* see struct lend_client */
