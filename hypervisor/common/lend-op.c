@@ -110,6 +110,7 @@ static int cf_check lend_do_query(struct domain *d, struct xen_lend_op *op,
 #define LEND_OUT    (1u << 1)   /* writes to the structure on success */
 #define LEND_DYING  (1u << 2)   /* works on a dying borrower */
 #define LEND_LONG   (1u << 3)   /* may be a continuation */
+#define LEND_BACK   (1u << 4)   /* takes back: who could lend may do it */
 
 static const struct lend_command {
     int (*fn)(struct domain *d, struct xen_lend_op *op, unsigned long *start);
@@ -119,13 +120,15 @@ static const struct lend_command {
     [XEN_LEND_query]   = { lend_do_query, 0,
                            LEND_OPEN | LEND_OUT | LEND_DYING },
     [XEN_LEND_attach]  = { lend_do_attach, 0, LEND_OPEN | LEND_OUT },
-    [XEN_LEND_detach]  = { lend_do_detach, 0, LEND_DYING | LEND_LONG },
+    [XEN_LEND_detach]  = { lend_do_detach, 0,
+                           LEND_DYING | LEND_LONG | LEND_BACK },
     [XEN_LEND_create]  = { lend_do_create, 0, LEND_OUT | LEND_LONG },
     [XEN_LEND_move]    = { lend_do_move, 0, LEND_LONG },
-    [XEN_LEND_destroy] = { lend_do_destroy, 0, LEND_DYING | LEND_LONG },
+    [XEN_LEND_destroy] = { lend_do_destroy, 0,
+                           LEND_DYING | LEND_LONG | LEND_BACK },
     [XEN_LEND_map]     = { lend_do_map, 0, LEND_OUT },
     [XEN_LEND_revoke]  = { lend_do_revoke, XEN_LEND_REVOKE_DOWNGRADE,
-                           LEND_OUT | LEND_DYING | LEND_LONG },
+                           LEND_OUT | LEND_DYING | LEND_LONG | LEND_BACK },
     [XEN_LEND_poll]    = { lend_do_poll, XEN_LEND_POLL_ALL,
                            LEND_OUT | LEND_DYING },
     [XEN_LEND_resolve] = { lend_do_resolve, 0, 0 },
@@ -189,7 +192,12 @@ static int lend_check_domain(struct domain *d,
                              const struct xen_lend_op *op,
                              const struct lend_command *c)
 {
-    if ( xsm_dm_op(XSM_DM_PRIV, d) )
+    /*
+     * That privilege was lost must not keep a lender from having back what it
+     * lent.  It is told nothing about others: only an attachment takes back.
+     */
+    if ( xsm_dm_op(XSM_DM_PRIV, d) &&
+         !((c->attr & LEND_BACK) && lend_attached(d, current->domain)) )
         return -EPERM;
 
     if ( op->generation != d->unique_id &&

@@ -104,12 +104,17 @@ void lend_nested_page_fault(unsigned long gfn, p2m_type_t t,
 static bool lend_copy_mmio(mfn_t mfn, unsigned int offset, void *buf,
                            unsigned int count, bool to_guest)
 {
-    char __iomem *map = ioremap(mfn_to_maddr(mfn), PAGE_SIZE);
-    char __iomem *p = map + offset;
+    char __iomem *map, *p;
     unsigned int i;
 
+    /* Just asking whether it could be done: mapping is dear. */
+    if ( !count )
+        return true;
+
+    map = ioremap(mfn_to_maddr(mfn), PAGE_SIZE);
     if ( !map )
         return false;
+    p = map + offset;
 
 #define COPY(type)                                  \
     do {                                            \

@@ -140,6 +140,13 @@ static int lend_take_mmio(struct domain *d, mfn_t mfn, unsigned int attr)
     if ( !(attr & XEN_LEND_ATTR_NC) )
         return -EACCES;
 
+    /*
+     * The first MiB is in Xen's own page tables, cacheable, through which
+     * emulated accesses would go.
+     */
+    if ( m < PFN_DOWN(MB(1)) )
+        return -EACCES;
+
     if ( !iomem_access_permitted(lender, m, m) ||
          rangeset_contains_singleton(mmio_ro_ranges, m) ||
          xsm_iomem_mapping(XSM_DM_PRIV, d, m, m, 1) )
