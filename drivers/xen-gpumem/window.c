@@ -264,16 +264,19 @@ long gpumem_window_add(struct gpumem_file *file, void *arg)
 		ret = gpumem_window_error(ctx, ret);
 		goto err_put;
 	}
-	/* A fault that comes before this finds no window, and is repeated. */
+	cmd->out_window = window->id;
+	trace_xen_gpumem_window_add(ctx->dom.domid, window->id, window->gfn,
+				    window->nr);
+	/*
+	 * A fault that comes before this finds no window, and is repeated.  The
+	 * window must not be touched after it: someone may guess its id and
+	 * remove it.
+	 */
 	ret = xa_insert(&ctx->windows, window->id, window, GFP_KERNEL_ACCOUNT);
 	if (ret) {
 		gpumem_hv->destroy(&ctx->dom, window->id);
 		goto err_put;
 	}
-
-	trace_xen_gpumem_window_add(ctx->dom.domid, window->id, window->gfn,
-				    window->nr);
-	cmd->out_window = window->id;
 	return 0;
 
 err_put:
