@@ -446,7 +446,9 @@ void gpumem_page_lent(unsigned long pfn, bool write)
 
 	if (is_zero_pfn(pfn) || folio_is_zone_device(folio))
 		return;
-	if (write && folio_test_swapbacked(folio) && !folio_test_dirty(folio))
+	/* Anonymous, and not backed by swap: MADV_FREE, until it is written. */
+	if (write && !folio_test_dirty(folio) &&
+	    (folio_test_swapbacked(folio) || folio_test_anon(folio)))
 		folio_mark_dirty(folio);
 	folio_mark_accessed(folio);
 }

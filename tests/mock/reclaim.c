@@ -85,6 +85,37 @@ static void hole_dirty(void)
 	mock_end();
 }
 
+/*
+ * Memory that its process has no more use for, but that the guest writes to
+ * before it is taken: that takes it back, as the process's own write would.
+ */
+static void lazily_freed(void)
+{
+	volatile uint64_t *p, *other;
+	uint32_t w;
+
+	mock_begin(1);
+	swap_on();
+	p = map_anon(PAGE);
+	other = map_anon(PAGE);
+	stamp(p, PAGE, 7);
+	stamp(other, PAGE, 8);
+	w = window_of(p, PAGE);
+	CHECK_EQ(g_read(BASE), 7);
+	OK(madvise((void *)p, PAGE, MADV_FREE));
+	OK(madvise((void *)other, PAGE, MADV_FREE));
+	g_write(BASE, 0x5eed);
+	CHECK(page_out(p, 1));
+	CHECK(page_out(other, 1));
+	CHECK(!g_has(w, 0));
+	CHECK_EQ(g_read(BASE), 0x5eed);
+	CHECK_EQ(p[0], 0x5eed);
+	/* Control: what nobody wrote to was freed. */
+	CHECK_EQ(other[0], 0);
+	swap_off();
+	mock_end();
+}
+
 /* Out to swap and in again while lent, read and written by the guest. */
 static void swap(void)
 {
@@ -325,6 +356,7 @@ static void moved_shared(void)
 
 static const struct xgt_test tests[] = {
 	{ "L17-mock-hole-dirty", "L17", hole_dirty, 0, 0 },
+	{ "L17-mock-lazily-freed", "L17", lazily_freed, 0, 0 },
 	{ "L3-mock-swap", "L3,L17", swap, 0, 0 },
 	{ "L17-mock-ksm", "L17", ksm, 0, 0 },
 	{ "L17-mock-moved-anon", "L17,L2,L3", moved_anon, 0, 0 },
