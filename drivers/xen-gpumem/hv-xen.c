@@ -333,7 +333,9 @@ static bool gpumem_xen_pfn_is_io(unsigned long pfn)
 static int gpumem_xen_frame(unsigned long pfn, struct page *page, u64 *frame,
 			    bool *io)
 {
-	if (pfn >> (boot_cpu_data.x86_phys_bits - PAGE_SHIFT))
+	/* All ones is what a PTE reads as that maps another guest's frame. */
+	if (pfn >= PHYS_PFN(PTE_PFN_MASK) ||
+	    pfn >> (boot_cpu_data.x86_phys_bits - PAGE_SHIFT))
 		return -EACCES;
 	if (xen_pv_domain())
 		return gpumem_xen_frame_pv(pfn, frame, io);

@@ -370,7 +370,9 @@ static int gpumem_slice_translate(struct gpumem_binding *binding,
 		if (slice->prot[i] & GPUMEM_PROT_VALID) {
 			page = slice->prot[i] & GPUMEM_PROT_PAGE ?
 			       pfn_to_page(slice->pfn[i]) : NULL;
-			if (gpumem_hv->frame(slice->pfn[i], page,
+			/* HMM believes what it reads, whatever that is. */
+			if ((page && !pfn_valid(slice->pfn[i])) ||
+			    gpumem_hv->frame(slice->pfn[i], page,
 					     &slice->frame[i], &io))
 				slice->prot[i] = 0;
 			else if (io)
