@@ -235,6 +235,9 @@ static unsigned int gpumem_walk_leaf(struct gpumem_binding *binding,
 
 	if (args.writable && (vma->vm_flags & VM_WRITE))
 		prot |= GPUMEM_PROT_WRITE;
+	/* A private copy of what was mapped here is an ordinary page. */
+	if (!args.special && pfn_valid(args.pfn))
+		prot |= GPUMEM_PROT_PAGE;
 	mask = gpumem_leaf_mask(&args);
 	if (gpumem_prot_is_nc(args.pgprot, mask != PAGE_MASK))
 		prot |= GPUMEM_PROT_NC;
