@@ -76,6 +76,13 @@ static int gpumem_supply_once(struct gpumem_binding *binding,
 	return ret;
 }
 
+/* It cannot be had for writing, but perhaps for reading. */
+static bool gpumem_supply_refused(int err)
+{
+	return err == -EPERM || err == -ENODATA || err == -ENOMEM ||
+	       err == -ETXTBSY;
+}
+
 /*
  * Resolve and commit, again and again until the memory holds still.  The
  * caller has mm_users of the binding's process.
@@ -96,7 +103,8 @@ static int gpumem_supply_turns(struct gpumem_binding *binding,
 		gpumem_slice_setup(binding, slice, slot, nr_want);
 		slice->write = write;
 		ret = gpumem_supply_once(binding, slice);
-		if (ret == -EPERM && !must_write && write) {
+		/* Only the binding wants it for writing: not at any price. */
+		if (!must_write && write && gpumem_supply_refused(ret)) {
 			write = false;
 			ret = -EAGAIN;
 			continue;
