@@ -124,7 +124,7 @@ static void gpumem_ctx_dispatch(struct gpumem_ctx *ctx, unsigned int nr)
 static void gpumem_ctx_poll(struct work_struct *work)
 {
 	struct gpumem_ctx *ctx = container_of(work, struct gpumem_ctx, poll);
-	unsigned int turn, nr, sum = 0;
+	unsigned int turn, nr;
 	bool more = true;
 	int ret;
 
@@ -137,13 +137,12 @@ static void gpumem_ctx_poll(struct work_struct *work)
 		if (ret)
 			break;
 		gpumem_ctx_dispatch(ctx, nr);
-		sum += nr;
 	}
 
 	if (more)
 		queue_work(ctx->wq, &ctx->poll);
 	else
-		gpumem_hv->event_done(&ctx->dom, !sum);
+		gpumem_hv->event_done(&ctx->dom);
 }
 
 static void gpumem_ctx_free(struct work_struct *work)

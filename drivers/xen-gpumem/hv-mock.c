@@ -178,7 +178,7 @@ static void mock_detach(struct gpumem_hv_dom *dom)
 	kfree(l);
 }
 
-static void mock_event_done(struct gpumem_hv_dom *dom, bool spurious)
+static void mock_event_done(struct gpumem_hv_dom *dom)
 {
 	struct mock_lender *l = dom->priv;
 	struct mock_domain *d = l->domain;
@@ -186,8 +186,7 @@ static void mock_event_done(struct gpumem_hv_dom *dom, bool spurious)
 	guard(spinlock_irqsave)(&d->lock);
 	if (!l->masked)
 		mock_violation(d);
-	if (spurious)
-		d->stats.out_spurious++;
+	d->stats.out_done++;
 	l->masked = false;
 	if (l->pending) {
 		l->pending = false;

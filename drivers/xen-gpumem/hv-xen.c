@@ -203,10 +203,14 @@ static void gpumem_xen_detach(struct gpumem_hv_dom *dom)
 	unbind_from_irqhandler(dom->irq, dom);
 }
 
-static void gpumem_xen_event_done(struct gpumem_hv_dom *dom, bool spurious)
+/*
+ * Never spurious, though there may be nothing to poll any more: it is raised by
+ * the hypervisor alone, and for a fault.  To hold back the next one would only
+ * keep a vCPU waiting.
+ */
+static void gpumem_xen_event_done(struct gpumem_hv_dom *dom)
 {
-	xen_irq_lateeoi(READ_ONCE(dom->irq),
-			spurious ? XEN_EOI_FLAG_SPURIOUS : 0);
+	xen_irq_lateeoi(READ_ONCE(dom->irq), 0);
 }
 
 static int gpumem_xen_create(struct gpumem_hv_dom *dom, u64 gfn, u64 nr,

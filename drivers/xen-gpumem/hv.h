@@ -172,9 +172,9 @@ struct gpumem_hv_ops {
 
 	/**
 	 * @event_done: the event was dealt with; the next may come.  Any
-	 * context, but not after detach.  @spurious: it was for nothing.
+	 * context, but not after detach.
 	 */
-	void (*event_done)(struct gpumem_hv_dom *dom, bool spurious);
+	void (*event_done)(struct gpumem_hv_dom *dom);
 
 	/**
 	 * @create: reserve a window of @nr frames at @gfn (or

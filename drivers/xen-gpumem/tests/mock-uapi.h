@@ -181,7 +181,7 @@ struct xgm_stats {
 	__u64 out_resolves[4];	/* by action */
 	__u64 out_stale;
 	__u64 out_events;
-	__u64 out_spurious;
+	__u64 out_done;		/* events that were dealt with */
 };
 
 #define XGM_CREATE	_IO(XGM_TYPE, 0x00)
