@@ -146,7 +146,8 @@ gpumem_file_open(const struct xen_gpumem_open_domain *cmd)
 	if (ret)
 		goto err_put;
 	ctx = gpumem_ctx_open(cmd->domid, cmd->generation,
-			      cmd->rights & XEN_GPUMEM_RIGHT_LEND);
+			      cmd->rights & (XEN_GPUMEM_RIGHT_LEND |
+					     XEN_GPUMEM_RIGHT_REMOVE));
 	ret = PTR_ERR_OR_ZERO(ctx);
 	if (ret)
 		goto err_put;

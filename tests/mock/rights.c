@@ -286,8 +286,7 @@ static void remove_right(void)
 	ERR(gm_window_remove(child, mine), EPERM);
 	CHECK_EQ(g_read(BASE), 40);
 
-	sweeper = open_with(XEN_GPUMEM_RIGHT_REMOVE | XEN_GPUMEM_RIGHT_LEND,
-			    NULL, 0);
+	sweeper = open_with(XEN_GPUMEM_RIGHT_REMOVE, NULL, 0);
 	CHECK(sweeper >= 0);
 	/* It can do that, and nothing else with them. */
 	ERR(gm_unbind(sweeper, w, 0, SIZE), EPERM);
