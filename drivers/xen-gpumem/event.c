@@ -222,6 +222,8 @@ static bool gpumem_events_peek(struct gpumem_file *file,
 	}
 	if (!gpumem_ctx_is_dead(file->ctx) || events->told)
 		return false;
+	/* It is the last one: nothing is posted from here on. */
+	events->told = true;
 	*event = (struct xen_gpumem_event){
 		.size = sizeof(*event),
 		.type = XEN_GPUMEM_EVENT_GONE,
