@@ -76,6 +76,25 @@ static void window_frames(void)
 	raw_detach();
 }
 
+/* One frame at the very end of a huge window: that is emptied, too. */
+static void sparse_window(void)
+{
+	/* More groups of frames than are looked at in one round. */
+	static const uint64_t sizes[] = { 1024, 8192, 1 << 21, 1 << 24 };
+	uint32_t id;
+
+	raw_attach();
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
+		OK(raw_create(FAR_GFN, sizes[i], &id));
+		OK(raw_map_one(id, sizes[i] - 1, xgt_raw.bar, 1, RAW_RW));
+		OK(raw_move(id, FAR_GFN + 512));
+		CHECK_EQ(raw_inspect(id, sizes[i] - 1).mfn, ~0ULL);
+		OK(raw_map_one(id, sizes[i] - 1, xgt_raw.bar, 1, RAW_RW));
+		OK(raw_destroy(id));
+	}
+	raw_detach();
+}
+
 /* Up to the guest's last address. */
 static void last_address(void)
 {
@@ -241,6 +260,7 @@ static void million(void)
 static struct xgt_test tests[] = {
 	{ "L19-one-map", "L19", one_map, XGT_BARE, 0 },
 	{ "L19-window-frames", "L19,L11", window_frames, XGT_BARE, 0 },
+	{ "L19-sparse-window", "L19,L13", sparse_window, XGT_BARE, 60 },
 	{ "L19-last-address", "L19,L9", last_address, XGT_BARE, 0 },
 	{ "L19-fault-records", "L19,N20", records, XGT_BARE, 0 },
 	{ "S4-scattered-touches", "S4,L19,L4", scattered, XGT_GUEST, 0 },

@@ -68,6 +68,18 @@ long raw_create(uint64_t gfn, uint64_t nr, uint32_t *id)
 }
 
 /**
+ * raw_move - put a window somewhere else, empty
+ * @id: the window
+ * @gfn: where to, or XEN_LEND_PARKED
+ */
+long raw_move(uint32_t id, uint64_t gfn)
+{
+	struct xen_lend_op op = { .u.move = { .id = id, .gfn = gfn } };
+
+	return raw_op(&op, XEN_LEND_move);
+}
+
+/**
  * raw_destroy - DESTROY
  * @id: of the window
  */

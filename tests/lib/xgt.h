@@ -268,6 +268,7 @@ long raw_op(struct xen_lend_op *op, uint16_t cmd);
 void raw_attach(void);
 void raw_detach(void);
 long raw_create(uint64_t gfn, uint64_t nr, uint32_t *id);
+long raw_move(uint32_t id, uint64_t gfn);
 long raw_destroy(uint32_t id);
 long raw_map(uint32_t id, uint32_t nr, uint32_t *done);
 long raw_map_one(uint32_t id, uint64_t index, uint64_t frame, uint32_t nr,
