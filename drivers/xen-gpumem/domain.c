@@ -11,8 +11,8 @@
  *   be asleep in a page fault of a process for ever, and the process that
  *   would have to wake it can be the one that closes the last fd: so closing
  *   must not wait for workers.  They come back, find everything dead, and the
- *   last one to leave has the context freed, by another workqueue, as it
- *   cannot free the one that it runs on.
+ *   last one to leave has the context freed, after its fd, by another
+ *   workqueue, as it cannot free the one that it runs on.
  *
  * A context that lingers so keeps the module loaded.  In the usual case that
  * workers are about to leave, closing waits a moment for them, so that the
@@ -21,9 +21,9 @@
  * Fds that lend nothing share a context of their own, which only names the
  * guest: it may be one that cannot borrow.
  *
- * Events: hard interrupt -> @poll -> one work item per vCPU.  The channel
- * stays masked until everything was fetched, so a guest that faults as fast as
- * it can costs one interrupt at a time.
+ * Events: hard interrupt -> @poll -> a job of the fd that the fault is about
+ * (fault.c).  The channel stays masked until everything was fetched, so a guest
+ * that faults as fast as it can costs one interrupt at a time.
  */
 #include <linux/err.h>
 #include <linux/list.h>
@@ -73,7 +73,8 @@ void gpumem_domain_exit(void)
 
 /**
  * gpumem_ctx_defer - have something done that may outlive all contexts but one
- * @work: what; it holds a reference to a context, and drops it
+ * @work: what; it holds a reference to a context, or to something that does,
+ *	and drops it
  *
  * Unloading waits for it.
  */
@@ -117,8 +118,7 @@ static void gpumem_ctx_dispatch(struct gpumem_ctx *ctx, unsigned int nr)
 
 	for (i = 0; i < nr; i++)
 		if (ctx->faults[i].vcpu < ctx->info.max_faults)
-			gpumem_vcpu_fault(&ctx->vcpus[ctx->faults[i].vcpu],
-					  &ctx->faults[i]);
+			gpumem_fault_dispatch(ctx, &ctx->faults[i]);
 }
 
 static void gpumem_ctx_poll(struct work_struct *work)
@@ -148,14 +148,9 @@ static void gpumem_ctx_poll(struct work_struct *work)
 static void gpumem_ctx_free(struct work_struct *work)
 {
 	struct gpumem_ctx *ctx = container_of(work, struct gpumem_ctx, free);
-	unsigned int i;
 
-	if (ctx->attached) {
+	if (ctx->attached)
 		destroy_workqueue(ctx->wq);
-		for (i = 0; i < ctx->info.max_faults; i++)
-			gpumem_vcpu_fini(&ctx->vcpus[i]);
-		kvfree(ctx->vcpus);
-	}
 	xa_destroy(&ctx->windows);
 
 	spin_lock(&gpumem_closed_lock);
@@ -196,37 +191,15 @@ static int gpumem_info_check(const struct gpumem_hv_info *info)
 	return 0;
 }
 
-static int gpumem_ctx_alloc_vcpus(struct gpumem_ctx *ctx)
-{
-	unsigned int i;
-
-	ctx->vcpus = kvcalloc(ctx->info.max_faults, sizeof(*ctx->vcpus),
-			      GFP_KERNEL_ACCOUNT);
-	if (!ctx->vcpus)
-		return -ENOMEM;
-	for (i = 0; i < ctx->info.max_faults; i++)
-		gpumem_vcpu_init(&ctx->vcpus[i], ctx);
-	return 0;
-}
-
-/*
- * Not freezable: a worker can be asleep for as long as a process likes, and
- * must not keep the system from suspending (suspend.c).  Not for reclaim: it
- * allocates itself, and nothing in reclaim waits for it.  As many at a time as
- * there can be.
- */
+/* Nothing that is queued here sleeps over a process's memory. */
 static int gpumem_ctx_attach(struct gpumem_ctx *ctx)
 {
 	int ret;
 
-	ret = gpumem_ctx_alloc_vcpus(ctx);
-	if (ret)
-		return ret;
-	ret = -ENOMEM;
-	ctx->wq = alloc_workqueue("xen-gpumem-%u", WQ_UNBOUND,
-				  WQ_UNBOUND_MAX_ACTIVE, ctx->dom.domid);
+	ctx->wq = alloc_workqueue("xen-gpumem-%u", WQ_UNBOUND, 0,
+				  ctx->dom.domid);
 	if (!ctx->wq)
-		goto err_vcpus;
+		return -ENOMEM;
 
 	/* Events come from here on. */
 	ret = gpumem_hv->attach(&ctx->dom);
@@ -239,8 +212,6 @@ err_wq:
 	/* An attach that failed half way may have raised an event. */
 	disable_work_sync(&ctx->poll);
 	destroy_workqueue(ctx->wq);
-err_vcpus:
-	kvfree(ctx->vcpus);
 	return ret == -EEXIST ? -EBUSY : ret;
 }
 

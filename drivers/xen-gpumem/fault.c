@@ -14,6 +14,16 @@
  * there are not: a guest can have its vCPUs leave their faults behind as often
  * as it likes, by resetting them, and must not gather sleepers that way.
  *
+ * Nor may they be missed elsewhere.  A backend that dies leaves its jobs asleep
+ * if someone else, who lives, has the pages that they wait for; and the same
+ * vCPU has faults in other backends' windows.  So every fd has jobs of its own
+ * for each vCPU, and a workqueue of its own (its *server*), from its first
+ * window on.  A fault goes to the fd that the window belongs to; where there
+ * is no such window, or not yet, the vCPU runs again.
+ *
+ * A busy job holds a reference to its fd, so an fd that was closed under it
+ * stays in memory, with all that it was derived from, until the job is back.
+ *
  * How a fault ends:
  *
  *   page given              the hypervisor wakes the vCPU with the map
@@ -27,12 +37,16 @@
  *
  * The work that a guest can cause is bounded by that; whatever it does,
  * nothing is allocated for it but the jobs' scratch, once, and nothing is said
- * in the log.
+ * in the log.  What a job allocates, the kernel on its behalf included, is
+ * charged to the memory cgroup of the process that added the fd's first window.
  *
  * Locks: gpumem_vcpu.lock, a leaf.
  */
 #include <linux/delay.h>
+#include <linux/err.h>
 #include <linux/ktime.h>
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
@@ -54,6 +68,11 @@ static int gpumem_answer(struct gpumem_ctx *ctx,
 
 	/* That someone else was quicker is no error. */
 	return ret == -ESTALE ? 0 : ret;
+}
+
+static struct gpumem_ctx *gpumem_job_ctx(const struct gpumem_job *job)
+{
+	return job->vcpu->server->file->ctx;
 }
 
 static bool gpumem_fault_is_write(const struct gpumem_hv_fault *fault)
@@ -122,7 +141,7 @@ static int gpumem_fault_policy(struct gpumem_job *job,
 
 	if (policy != XEN_GPUMEM_POLICY_ZERO || gpumem_fault_is_write(fault) ||
 	    !gpumem_fault_zero(job, window, fault, &ret))
-		ret = gpumem_answer(job->vcpu->ctx, fault,
+		ret = gpumem_answer(window->ctx, fault,
 				    policy == XEN_GPUMEM_POLICY_MMIO ?
 				    GPUMEM_HV_MMIO : GPUMEM_HV_INJECT);
 	if (ret)
@@ -178,7 +197,8 @@ static int gpumem_fault_supply(struct gpumem_job *job,
 			    gpumem_fault_is_write(fault));
 	/* The page was there, so that nobody was woken. */
 	if (!ret && !slice->woken)
-		ret = gpumem_answer(job->vcpu->ctx, fault, GPUMEM_HV_RETRY);
+		ret = gpumem_answer(gpumem_job_ctx(job), fault,
+				    GPUMEM_HV_RETRY);
 	return ret;
 }
 
@@ -227,14 +247,15 @@ static void gpumem_job_count(struct gpumem_job *job,
 static void gpumem_job_serve(struct gpumem_job *job,
 			     const struct gpumem_hv_fault *fault)
 {
-	struct gpumem_ctx *ctx = job->vcpu->ctx;
+	struct gpumem_file *file = job->vcpu->server->file;
+	struct gpumem_ctx *ctx = file->ctx;
 	struct gpumem_window *window;
 	u64 start = ktime_get_ns(), ns;
 	int ret;
 
-	/* Removed meanwhile, or just not here yet. */
+	/* Removed meanwhile, and perhaps the id is another fd's by now. */
 	window = gpumem_window_find(ctx, fault->window);
-	if (!window || fault->index >= window->nr) {
+	if (!window || window->file != file || fault->index >= window->nr) {
 		gpumem_answer(ctx, fault, GPUMEM_HV_RETRY);
 		goto put;
 	}
@@ -274,7 +295,7 @@ static bool gpumem_job_next(struct gpumem_job *job)
 	if (vcpu->pending) {
 		job->fault = vcpu->fault;
 		vcpu->pending = false;
-		queue_work(vcpu->ctx->wq, &job->work);
+		queue_work(vcpu->server->wq, &job->work);
 	}
 	return job->busy;
 }
@@ -282,34 +303,33 @@ static bool gpumem_job_next(struct gpumem_job *job)
 static void gpumem_job_work(struct work_struct *work)
 {
 	struct gpumem_job *job = container_of(work, struct gpumem_job, work);
-	struct gpumem_ctx *ctx = job->vcpu->ctx;
+	struct gpumem_server *server = job->vcpu->server;
 	/* Only this job changes it while it is busy. */
 	const struct gpumem_hv_fault fault = job->fault;
+	struct mem_cgroup *old = set_active_memcg(server->memcg);
 
 	if (!job->slice)
-		job->slice = kvmalloc(sizeof(*job->slice), GFP_KERNEL);
+		job->slice = kvmalloc(sizeof(*job->slice),
+				      GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 
 	if (job->slice) {
 		gpumem_job_serve(job, &fault);
 	} else {
-		/* The host is out of memory: let the guest ask again. */
+		/* There is no memory: let the guest ask again. */
 		msleep(GPUMEM_FAULT_PAUSE_MS);
-		gpumem_answer(ctx, &fault, GPUMEM_HV_RETRY);
+		gpumem_answer(gpumem_job_ctx(job), &fault, GPUMEM_HV_RETRY);
 	}
+	set_active_memcg(old);
 	if (!gpumem_job_next(job))
-		gpumem_ctx_put(ctx);
+		gpumem_file_put(server->file);
 }
 
-/**
- * gpumem_vcpu_init - prepare the place of a vCPU
- * @vcpu: the place
- * @ctx: the guest
- */
-void gpumem_vcpu_init(struct gpumem_vcpu *vcpu, struct gpumem_ctx *ctx)
+static void gpumem_vcpu_init(struct gpumem_vcpu *vcpu,
+			     struct gpumem_server *server)
 {
 	unsigned int i;
 
-	vcpu->ctx = ctx;
+	vcpu->server = server;
 	spin_lock_init(&vcpu->lock);
 	for (i = 0; i < GPUMEM_VCPU_JOBS; i++) {
 		vcpu->jobs[i].vcpu = vcpu;
@@ -317,26 +337,80 @@ void gpumem_vcpu_init(struct gpumem_vcpu *vcpu, struct gpumem_ctx *ctx)
 	}
 }
 
-/**
- * gpumem_vcpu_fini - free what a vCPU's jobs have allocated
- * @vcpu: the place; no job is busy
+/*
+ * Not freezable: a worker can be asleep for as long as a process likes, and
+ * must not keep the system from suspending (suspend.c).  Not for reclaim: it
+ * allocates itself, and nothing in reclaim waits for it.  As many at a time as
+ * there can be.
  */
-void gpumem_vcpu_fini(struct gpumem_vcpu *vcpu)
+static struct gpumem_server *gpumem_server_alloc(struct gpumem_file *file)
 {
-	unsigned int i;
+	unsigned int i, nr = file->ctx->info.max_faults;
+	struct gpumem_server *server;
 
-	for (i = 0; i < GPUMEM_VCPU_JOBS; i++)
-		kvfree(vcpu->jobs[i].slice);
+	server = kvzalloc(struct_size(server, vcpus, nr), GFP_KERNEL_ACCOUNT);
+	if (!server)
+		return NULL;
+	server->nr = nr;
+	server->file = file;
+	server->wq = alloc_workqueue("xen-gpumem-%u-fd", WQ_UNBOUND,
+				     WQ_UNBOUND_MAX_ACTIVE,
+				     file->ctx->dom.domid);
+	if (!server->wq) {
+		kvfree(server);
+		return NULL;
+	}
+	server->memcg = get_mem_cgroup_from_mm(current->mm);
+	for (i = 0; i < nr; i++)
+		gpumem_vcpu_init(&server->vcpus[i], server);
+	return server;
 }
 
 /**
- * gpumem_vcpu_fault - have a fault served
- * @vcpu: the place of the vCPU that waits
- * @fault: the fault.  The vCPU's earlier ones are void: it must have been let
- *	run in between
+ * gpumem_server_create - a fd is about to get its first window, or another one
+ * @file: the fd
+ *
+ * Return: 0 or -ENOMEM
  */
-void gpumem_vcpu_fault(struct gpumem_vcpu *vcpu,
-		       const struct gpumem_hv_fault *fault)
+int gpumem_server_create(struct gpumem_file *file)
+{
+	struct gpumem_server *server;
+
+	/* Pairs with the cmpxchg() below. */
+	if (smp_load_acquire(&file->server))
+		return 0;
+	server = gpumem_server_alloc(file);
+	if (!server)
+		return -ENOMEM;
+	/* Another thread's call may have been quicker. */
+	if (cmpxchg(&file->server, NULL, server))
+		gpumem_server_free(server);
+	return 0;
+}
+
+/**
+ * gpumem_server_free - the end
+ * @server: no job is busy, though the last one may not have returned yet; so
+ *	this is never called by a job
+ */
+void gpumem_server_free(struct gpumem_server *server)
+{
+	unsigned int i, j;
+
+	destroy_workqueue(server->wq);
+	for (i = 0; i < server->nr; i++)
+		for (j = 0; j < GPUMEM_VCPU_JOBS; j++)
+			kvfree(server->vcpus[i].jobs[j].slice);
+	mem_cgroup_put(server->memcg);
+	kvfree(server);
+}
+
+/*
+ * Have a fault served.  The vCPU's earlier ones are void: it must have been
+ * let run in between.
+ */
+static void gpumem_vcpu_fault(struct gpumem_vcpu *vcpu,
+			      const struct gpumem_hv_fault *fault)
 {
 	struct gpumem_job *job;
 	unsigned int i;
@@ -353,27 +427,62 @@ void gpumem_vcpu_fault(struct gpumem_vcpu *vcpu,
 	job = &vcpu->jobs[i];
 	job->busy = true;
 	job->fault = *fault;
-	gpumem_ctx_get(vcpu->ctx);
-	queue_work(vcpu->ctx->wq, &job->work);
+	gpumem_file_get(vcpu->server->file);
+	queue_work(vcpu->server->wq, &job->work);
 }
 
-/* Let a vCPU run again if one of its jobs is about a page of the range. */
+/**
+ * gpumem_fault_dispatch - give a fault to who has to serve it
+ * @ctx: the guest
+ * @fault: the fault; its vCPU is one of the guest's
+ */
+void gpumem_fault_dispatch(struct gpumem_ctx *ctx,
+			   const struct gpumem_hv_fault *fault)
+{
+	struct gpumem_window *window = gpumem_window_find(ctx, fault->window);
+
+	/* Removed meanwhile, or just not here yet. */
+	if (!window) {
+		gpumem_answer(ctx, fault, GPUMEM_HV_RETRY);
+		return;
+	}
+	/* It has a server: that came first. */
+	gpumem_vcpu_fault(&window->file->server->vcpus[fault->vcpu], fault);
+	gpumem_window_put(window);
+}
+
+static bool gpumem_fault_is_in(const struct gpumem_hv_fault *fault, u32 window,
+			       u64 index, u64 nr)
+{
+	return fault->window == window && fault->index >= index &&
+	       fault->index - index < nr;
+}
+
+/*
+ * Let a vCPU run again if what it waits for is a page of the range: in the
+ * hands of a job, or still of none.
+ */
 static void gpumem_vcpu_retry(struct gpumem_vcpu *vcpu, u32 window, u64 index,
 			      u64 nr)
 {
-	struct gpumem_hv_fault fault;
-	unsigned int i;
-	bool match;
+	struct gpumem_hv_fault faults[GPUMEM_VCPU_JOBS + 1];
+	unsigned int i, n = 0;
 
-	for (i = 0; i < GPUMEM_VCPU_JOBS; i++) {
-		scoped_guard(spinlock, &vcpu->lock) {
-			fault = vcpu->jobs[i].fault;
-			match = vcpu->jobs[i].busy;
+	scoped_guard(spinlock, &vcpu->lock) {
+		for (i = 0; i < GPUMEM_VCPU_JOBS; i++)
+			if (vcpu->jobs[i].busy &&
+			    gpumem_fault_is_in(&vcpu->jobs[i].fault, window,
+					       index, nr))
+				faults[n++] = vcpu->jobs[i].fault;
+		if (vcpu->pending &&
+		    gpumem_fault_is_in(&vcpu->fault, window, index, nr)) {
+			faults[n++] = vcpu->fault;
+			vcpu->pending = false;
 		}
-		if (match && fault.window == window && fault.index >= index &&
-		    fault.index - index < nr)
-			gpumem_answer(vcpu->ctx, &fault, GPUMEM_HV_RETRY);
 	}
+	for (i = 0; i < n; i++)
+		gpumem_answer(vcpu->server->file->ctx, &faults[i],
+			      GPUMEM_HV_RETRY);
 }
 
 /**
@@ -387,9 +496,9 @@ static void gpumem_vcpu_retry(struct gpumem_vcpu *vcpu, u32 window, u64 index,
  */
 void gpumem_faults_retry(struct gpumem_window *window, u64 index, u64 nr)
 {
-	struct gpumem_ctx *ctx = window->ctx;
+	struct gpumem_server *server = window->file->server;
 	unsigned int i;
 
-	for (i = 0; i < ctx->info.max_faults; i++)
-		gpumem_vcpu_retry(&ctx->vcpus[i], window->id, index, nr);
+	for (i = 0; i < server->nr; i++)
+		gpumem_vcpu_retry(&server->vcpus[i], window->id, index, nr);
 }

@@ -4,7 +4,8 @@
  *
  * An open file is one *user* of its guest's attachment, from its making to its
  * release.  Its memory can live longer: those that were derived from it are
- * charged to it, and windows and exports that are on their way out are, too.
+ * charged to it, and windows and exports that are on their way out are, too;
+ * and jobs that serve its faults can be asleep for as long as a process likes.
  * A reference keeps that memory and the context's, nothing else.
  *
  * Locks: gpumem_ctx.files_lock for the list of a guest's open files.
@@ -21,10 +22,10 @@
 /* How often a fd can be derived from one that was derived. */
 #define GPUMEM_DEPTH		8
 
-static void gpumem_file_free(struct kref *ref)
+static void gpumem_file_end(struct gpumem_file *file)
 {
-	struct gpumem_file *file = container_of(ref, struct gpumem_file, ref);
-
+	if (file->server)
+		gpumem_server_free(file->server);
 	if (file->parent)
 		gpumem_file_put(file->parent);
 	if (file->ctx)
@@ -32,6 +33,22 @@ static void gpumem_file_free(struct kref *ref)
 	mutex_destroy(&file->events.reader);
 	kfree(file->ranges);
 	kfree(file);
+}
+
+static void gpumem_file_work(struct work_struct *work)
+{
+	gpumem_file_end(container_of(work, struct gpumem_file, free));
+}
+
+static void gpumem_file_free(struct kref *ref)
+{
+	struct gpumem_file *file = container_of(ref, struct gpumem_file, ref);
+
+	/* A job, which may be who calls, cannot end what it runs on. */
+	if (file->server)
+		gpumem_ctx_defer(&file->free);
+	else
+		gpumem_file_end(file);
 }
 
 /**
@@ -72,6 +89,7 @@ static struct gpumem_file *gpumem_file_create(u32 rights,
 		return ERR_PTR(-ENOMEM);
 	kref_init(&file->ref);
 	INIT_LIST_HEAD(&file->link);
+	INIT_WORK(&file->free, gpumem_file_work);
 	file->rights = rights;
 	file->max = max;
 	gpumem_events_init(file);

@@ -6,6 +6,9 @@
  *     gpumem_ctx    an attachment to one guest, shared by all its fds
  *       gpumem_window     guest addresses; owned by the fd that added it
  *         gpumem_binding  a process's addresses behind a part of a window
+ *   gpumem_server   what serves the faults in one fd's windows; the fd's
+ *     gpumem_vcpu   the same for one vCPU
+ *       gpumem_job  a work item
  *
  * Every object points to the one that it lives in and holds a reference to it;
  * the way down is by lookup under a lock.  A reference keeps memory, not
@@ -25,7 +28,8 @@
  *                          outside of which nothing waits for it but ioctls
  *                          and fault workers
  *     hypercalls; folio_mark_dirty()
- *     gpumem_ctx.files_lock, gpumem_events.lock, gpumem_ctx.usage_lock   leaves
+ *     gpumem_ctx.files_lock, gpumem_events.lock, gpumem_ctx.usage_lock,
+ *     gpumem_vcpu.lock                                               leaves
  *
  * What no call may ever wait for is a vCPU, and a page of a process: the
  * process that has to supply the page may be the one that calls.  Thus a fault
@@ -107,13 +111,16 @@ struct gpumem_slice {
 	struct gpumem_batch batch;
 };
 
-/* Jobs of a vCPU: one, and one more for when that sleeps over a lost cause. */
+/*
+ * Jobs of a vCPU in the windows of one fd: one, and one more for when that
+ * sleeps over a lost cause.
+ */
 #define GPUMEM_VCPU_JOBS	2
 
 /**
  * struct gpumem_job - what serves a fault
  * @vcpu: whose
- * @work: runs gpumem_job_work(); while @busy, holds a reference to the context
+ * @work: runs gpumem_job_work(); while @busy, holds a reference to the fd
  * @busy: it has a fault; by gpumem_vcpu.lock
  * @fault: the fault; by gpumem_vcpu.lock, constant while @busy
  * @slice: of @work alone, as what follows; allocated with the first fault
@@ -135,19 +142,36 @@ struct gpumem_job {
 };
 
 /**
- * struct gpumem_vcpu - where faults of one vCPU are served
- * @ctx: the guest
+ * struct gpumem_vcpu - where faults of one vCPU in one fd's windows are served
+ * @server: whose
  * @lock: protects what follows, as far as it says so; a leaf
  * @pending: @fault came while all jobs were busy
  * @fault: the newest fault, if it is pending
  * @jobs: what serves them
  */
 struct gpumem_vcpu {
-	struct gpumem_ctx *ctx;
+	struct gpumem_server *server;
 	spinlock_t lock;
 	bool pending;
 	struct gpumem_hv_fault fault;
 	struct gpumem_job jobs[GPUMEM_VCPU_JOBS];
+};
+
+/**
+ * struct gpumem_server - what serves the faults in one fd's windows
+ * @file: the fd, which it lives as long as
+ * @memcg: what its jobs allocate is charged to; holds a reference
+ * @wq: where they run.  The fd's own, so that one with many sleepers never
+ *	delays another
+ * @nr: vCPUs of the guest
+ * @vcpus: by number
+ */
+struct gpumem_server {
+	struct gpumem_file *file;
+	struct mem_cgroup *memcg;
+	struct workqueue_struct *wq;
+	unsigned int nr;
+	struct gpumem_vcpu vcpus[] __counted_by(nr);
 };
 
 /* What fds and their children are limited in; struct gpumem_usage.n */
@@ -167,7 +191,7 @@ struct gpumem_usage {
 /**
  * struct gpumem_ctx - an attachment to one guest
  * @dom: the hypervisor's part; names the guest
- * @ref: keeps the memory; held by fds, windows and busy jobs
+ * @ref: keeps the memory; held by fds and windows
  * @link: in gpumem_ctxs, by gpumem_ctx_lock, or, once no fd is left, in
  *	gpumem_ctxs_closed, by gpumem_closed_lock
  * @users: fds, by gpumem_ctx_lock.  The last one detaches
@@ -181,12 +205,10 @@ struct gpumem_usage {
  * @debugfs: its directory there
  * @info: limits, constant
  * @windows: by id; its own lock
- * @wq: where faults of this guest are served, so that a guest with many vCPUs
- *	never delays another
+ * @wq: of this guest, for what never sleeps over a process's memory
  * @poll: fetches faults
  * @free: the end
  * @faults: scratch of @poll
- * @vcpus: @info.max_faults of them
  */
 struct gpumem_ctx {
 	struct gpumem_hv_dom dom;
@@ -206,7 +228,6 @@ struct gpumem_ctx {
 	struct work_struct poll;
 	struct work_struct free;
 	struct gpumem_hv_fault faults[GPUMEM_POLL_RECORDS];
-	struct gpumem_vcpu *vcpus;
 };
 
 /* Events that a fd keeps. */
@@ -236,7 +257,8 @@ struct gpumem_events {
 
 /**
  * struct gpumem_file - a domain fd
- * @ref: keeps the memory; held by the open file, children, windows, exports
+ * @ref: keeps the memory; held by the open file, children, windows, exports,
+ *	busy jobs
  * @ctx: the guest; holds a reference to its memory, and until the release is
  *	one of its users
  * @parent: the fd that this one was derived from, or NULL; holds a reference
@@ -247,6 +269,8 @@ struct gpumem_events {
  * @ranges: where rights may be used: sorted, adjoining ones made one; constant
  * @max: limits, constant
  * @used: what of them is used, by children too; by gpumem_ctx.usage_lock
+ * @server: serves the faults in its windows; set once, with the first window
+ * @free: the end, where there is a @server
  * @events: to be read
  */
 struct gpumem_file {
@@ -260,6 +284,8 @@ struct gpumem_file {
 	struct xen_gpumem_range *ranges;
 	struct gpumem_usage max;
 	struct gpumem_usage used;
+	struct gpumem_server *server;
+	struct work_struct free;
 	struct gpumem_events events;
 };
 
@@ -487,10 +513,10 @@ void gpumem_mapping_destroy(struct gpumem_mapping *mapping,
 			    struct gpumem_ctx *ctx);
 
 /* fault.c */
-void gpumem_vcpu_init(struct gpumem_vcpu *vcpu, struct gpumem_ctx *ctx);
-void gpumem_vcpu_fini(struct gpumem_vcpu *vcpu);
-void gpumem_vcpu_fault(struct gpumem_vcpu *vcpu,
-		       const struct gpumem_hv_fault *fault);
+int gpumem_server_create(struct gpumem_file *file);
+void gpumem_server_free(struct gpumem_server *server);
+void gpumem_fault_dispatch(struct gpumem_ctx *ctx,
+			   const struct gpumem_hv_fault *fault);
 void gpumem_faults_retry(struct gpumem_window *window, u64 index, u64 nr);
 
 /* supply.c */

@@ -236,6 +236,10 @@ long gpumem_window_add(struct gpumem_file *file, void *arg)
 	if (gpumem_ctx_is_dead(ctx))
 		return -ESRCH;
 
+	/* Before any window can be found, and a fault in it dispatched. */
+	ret = gpumem_server_create(file);
+	if (ret)
+		return ret;
 	ret = gpumem_file_charge(file, &gpumem_one_window);
 	if (ret)
 		return ret;

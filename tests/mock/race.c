@@ -7,6 +7,7 @@
  * at the beginning of any operation.  Between the two, nearly every point in
  * the life of a fault can be looked at for as long as one likes.
  */
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "mock.h"
@@ -329,6 +330,89 @@ static void abandoned_faults(void)
 	mock_end();
 }
 
+/* --- backends are strangers to each other -------------------------------- */
+
+static int backend_socket;
+static bool backend_derives;
+
+/* Lends memory whose pages are another process's to supply, twice. */
+static void backend_never_answers(void *arg)
+{
+	int dom = backend_derives ? gm_child(xgt_dom) : mock_open(0);
+	struct uffd u;
+	uint32_t w;
+	char c;
+
+	(void)arg;
+	CHECK(dom >= 0);
+	close(xgt_dom);
+	uffd_new(&u, SIZE);
+	OK(gm_window_add(dom, BASE + MIB, SIZE, XEN_GPUMEM_POLICY_INJECT, &w));
+	OK(gm_bind(dom, w, 0, SIZE, u.map, 0, XEN_GPUMEM_POLICY_INJECT));
+	fd_send(backend_socket, u.fd);
+	CHECK(read(backend_socket, &c, 1) == 1);
+	OK(gm_bind(dom, w, 0, SIZE, u.map, XEN_GPUMEM_BIND_REPLACE,
+		   XEN_GPUMEM_POLICY_INJECT));
+	for (;;)
+		pause();
+}
+
+/*
+ * A backend dies and leaves all it had to serve a vCPU's faults asleep, as the
+ * pages never come.  Another backend's windows are served for that vCPU, and
+ * nothing that can be done waits for the sleepers.
+ */
+static void dead_backend(void)
+{
+	int s[2];
+
+	for (int turn = 0; turn < 2; turn++) {
+		struct uffd monitor = { .fd = -1 };
+		volatile uint64_t *p;
+		struct mock_run run;
+		uint32_t w;
+		pid_t pid;
+
+		mock_begin(1);
+		p = map_anon(SIZE);
+		stamp(p, SIZE, 50);
+		CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, s));
+		backend_socket = s[1];
+		backend_derives = turn;
+		pid = xgt_fork(backend_never_answers, NULL);
+		monitor.fd = fd_receive(s[0]);
+		run_start(&run, 0, BASE + MIB, READ, 0);
+		uffd_wanted(&monitor);
+		/* Another binding takes over, of the same memory. */
+		CHECK(write(s[0], "x", 1) == 1);
+		uffd_wanted(&monitor);
+		CHECK(!run_done(&run));
+		xgt_kill(pid);
+		run_join(&run, XGM_NOWINDOW);
+
+		w = window_of(p, SIZE);
+		for (int i = 0; i < PAGES; i++)
+			CHECK_EQ(g_read(BASE + i * PAGE), 50 + i);
+		OK(madvise((void *)p, SIZE, MADV_DONTNEED));
+		CHECK_EQ(g_read(BASE), 0);
+		OK(gm_window_remove(xgt_dom, w));
+		/* Detached, though the sleepers are still there; and anew. */
+		close(xgt_dom);
+		CHECK_EQ(mock_stats().out_attached, 0);
+		xgt_dom = mock_open(0);
+		CHECK(xgt_dom >= 0);
+		window_of(p, SIZE);
+		g_write(BASE, 3);
+		CHECK_EQ(p[0], 3);
+		/* That wakes them. */
+		close(monitor.fd);
+		mock_end();
+		close(mock_ctl);
+		close(s[0]);
+		close(s[1]);
+	}
+}
+
 /* --- records and events ------------------------------------------------- */
 
 /* An answer to a fault that is over reaches nobody, least the next fault. */
@@ -516,6 +600,7 @@ static const struct xgt_test tests[] = {
 	{ "L11-mock-rebind-slow", "L11", rebind_under_slow, 0, 0 },
 	{ "L11-mock-unbind-slow", "L11", unbind_under_slow, 0, 0 },
 	{ "L19-mock-abandoned-faults", "L19,L3", abandoned_faults, 0, 0 },
+	{ "L20-mock-dead-backend-other-window", "L20,L13", dead_backend, 0, 0 },
 	{ "L3-mock-stale-token", "L3", stale_token, 0, 0 },
 	{ "L3-mock-spurious-wakes", "L3", spurious_wakes, 0, 0 },
 	{ "L19-mock-spurious-events", "L19", spurious_events, 0, 0 },

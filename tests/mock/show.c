@@ -292,16 +292,21 @@ static void charged(void *arg)
 	EVENTUALLY(kernel_bytes() < before + small / 4);
 }
 
-static void memory_charged(void)
+static void group_begin(void)
 {
-	volatile uint64_t *p;
-
-	mock_begin(1);
 	mkdir(CGROUP, 0700);
 	if (mount("cgroup", CGROUP, "cgroup2", 0, NULL) && errno != EBUSY)
 		xgt_skip("no cgroup2: %s", strerror(errno));
 	set_file(CGROUP "/cgroup.subtree_control", "+memory");
 	CHECK(!mkdir(CGROUP "/backend", 0700) || errno == EEXIST);
+}
+
+static void memory_charged(void)
+{
+	volatile uint64_t *p;
+
+	mock_begin(1);
+	group_begin();
 	p = mmap(NULL, 16 * GIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
 		 MAP_NORESERVE, -1, 0);
 	CHECK(p != MAP_FAILED);
@@ -310,12 +315,49 @@ static void memory_charged(void)
 	mock_end();
 }
 
+#define VCPUS	64
+
+/* In a group of its own: have all vCPUs fault, each for the first time. */
+static void jobs_charged(void *arg)
+{
+	const uint64_t length = VCPUS * PAGE;
+	volatile uint64_t *p;
+	uint64_t before;
+	uint32_t w;
+
+	(void)arg;
+	set_file(CGROUP "/backend/cgroup.procs", "0");
+	p = map_anon(length);
+	stamp(p, length, 7);
+	OK(gm_window_add(xgt_dom, BASE, length, XEN_GPUMEM_POLICY_MMIO, &w));
+	OK(gm_bind(xgt_dom, w, 0, length, p, 0, 0));
+	before = kernel_bytes();
+	for (unsigned int i = 0; i < VCPUS; i++)
+		CHECK_EQ(guest_access(i, BASE + i * PAGE, READ, 0).value,
+			 7 + i);
+	/* More than eight bytes each for 512 pages, twice. */
+	EVENTUALLY(kernel_bytes() >= before + VCPUS * 8 * KIB);
+	xgt_info("the jobs of %u vCPUs cost %lu KiB", VCPUS,
+		 (kernel_bytes() - before) / 1024);
+}
+
+static void serving_charged(void)
+{
+	set_file("/sys/module/xen_gpumem/parameters/fault_around", "1");
+	mock_begin(VCPUS);
+	group_begin();
+	xgt_join(xgt_fork(jobs_charged, NULL));
+	mock_end();
+	set_file("/sys/module/xen_gpumem/parameters/fault_around", "16");
+}
+
 static const struct xgt_test tests[] = {
 	{ "U4-mock-fdinfo", "U4", show_fdinfo, 0, 0 },
 	{ "U4-mock-debugfs", "U4,L19", show_debugfs, 0, 0 },
 	{ "U4-mock-debugfs-races", "U4", show_while_ending, 0, 0 },
 	{ "U4-mock-traces", "U4", show_traces, 0, 0 },
 	{ "S4-mock-memory-charged", "S4,L19", memory_charged, 0, 0 },
+	{ "S4-mock-jobs-charged", "S4,L19", serving_charged, 0, 0 },
 };
 
 XGT_MAIN(tests)
