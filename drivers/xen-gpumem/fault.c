@@ -19,7 +19,8 @@
  * vCPU has faults in other backends' windows.  So every fd has jobs of its own
  * for each vCPU, and a workqueue of its own (its *server*), from its first
  * window on.  A fault goes to the fd that the window belongs to; where there
- * is no such window, or not yet, the vCPU runs again.
+ * is no such window, or not yet, the vCPU runs again.  How many fds there are
+ * is up to who makes them, and limited for those who derive them (file.c).
  *
  * A busy job holds a reference to its fd, so an fd that was closed under it
  * stays in memory, with all that it was derived from, until the job is back.

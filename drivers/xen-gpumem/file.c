@@ -8,6 +8,13 @@
  * and jobs that serve its faults can be asleep for as long as a process likes.
  * A reference keeps that memory and the context's, nothing else.
  *
+ * Who opens the node decides how many fds there are.  Who derives does not: a
+ * backend could derive, have the guest's faults put jobs to sleep, close, and
+ * derive again, and gather sleepers.  So there are at most GPUMEM_FDS derived
+ * from one fd, directly or not, as long as their memory lives; and from a
+ * derived one half as many as from its parent, so that it cannot use up what
+ * all of the parent's share.
+ *
  * Locks: gpumem_ctx.files_lock for the list of a guest's open files.
  */
 #include <linux/anon_inodes.h>
@@ -21,6 +28,13 @@
 
 /* How often a fd can be derived from one that was derived. */
 #define GPUMEM_DEPTH		8
+
+/* How many can be derived from one that was not. */
+#define GPUMEM_FDS		256
+
+static const struct gpumem_usage gpumem_one_fd = {
+	.n[GPUMEM_USE_FDS] = 1,
+};
 
 static void gpumem_file_end(struct gpumem_file *file)
 {
@@ -44,6 +58,8 @@ static void gpumem_file_free(struct kref *ref)
 {
 	struct gpumem_file *file = container_of(ref, struct gpumem_file, ref);
 
+	if (file->counted)
+		gpumem_file_uncharge(file->parent, &gpumem_one_fd);
 	/* A job, which may be who calls, cannot end what it runs on. */
 	if (file->server)
 		gpumem_ctx_defer(&file->free);
@@ -72,6 +88,7 @@ static struct gpumem_usage gpumem_limits(u32 windows, u32 bindings, u64 bytes,
 		[GPUMEM_USE_BYTES] = bytes ?: U64_MAX,
 		[GPUMEM_USE_EXPORTS] = exports ?: U32_MAX,
 		[GPUMEM_USE_EXPORT_BYTES] = export_bytes ?: U64_MAX,
+		[GPUMEM_USE_FDS] = GPUMEM_FDS,
 	} };
 }
 
@@ -226,6 +243,11 @@ gpumem_file_derive(struct gpumem_file *parent,
 	ret = -ELOOP;
 	if (file->depth > GPUMEM_DEPTH)
 		goto err_put;
+	file->max.n[GPUMEM_USE_FDS] >>= file->depth;
+	ret = gpumem_file_charge(parent, &gpumem_one_fd);
+	if (ret)
+		goto err_put;
+	file->counted = true;
 	ret = gpumem_ranges_fetch(file, cmd->ranges, cmd->nr_ranges);
 	if (!ret)
 		ret = gpumem_ranges_inherit(file);

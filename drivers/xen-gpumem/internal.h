@@ -181,6 +181,7 @@ enum {
 	GPUMEM_USE_BYTES,		/* in bindings */
 	GPUMEM_USE_EXPORTS,
 	GPUMEM_USE_EXPORT_BYTES,
+	GPUMEM_USE_FDS,			/* derived, as long as in memory */
 	GPUMEM_USE_NR,
 };
 
@@ -264,6 +265,7 @@ struct gpumem_events {
  * @parent: the fd that this one was derived from, or NULL; holds a reference
  * @link: in gpumem_ctx.files, from the fd's making to its release
  * @depth: parents up to the first
+ * @counted: against what its parents may have derived
  * @rights: XEN_GPUMEM_RIGHT_*, constant
  * @nr_ranges: length of @ranges
  * @ranges: where rights may be used: sorted, adjoining ones made one; constant
@@ -279,6 +281,7 @@ struct gpumem_file {
 	struct gpumem_file *parent;
 	struct list_head link;
 	unsigned int depth;
+	bool counted;
 	u32 rights;
 	unsigned int nr_ranges;
 	struct xen_gpumem_range *ranges;

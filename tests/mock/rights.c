@@ -206,6 +206,45 @@ static void derive_depth(void)
 	mock_end();
 }
 
+/* However many, they end; and one cannot use up what its siblings share. */
+static void derive_many(void)
+{
+	const uint32_t lend = XEN_GPUMEM_RIGHT_LEND;
+	int fds[300], child, n, few;
+
+	mock_begin(1);
+	child = derive_with(xgt_dom, lend, NULL, 0);
+	CHECK(child >= 0);
+	for (few = 0; few < 300; few++) {
+		fds[few] = derive_with(child, lend, NULL, 0);
+		if (fds[few] < 0)
+			break;
+	}
+	CHECK_EQ(few, 128);
+	ERR(fds[few], ENOSPC);
+	for (n = few; n < 300; n++) {
+		fds[n] = derive_with(xgt_dom, lend, NULL, 0);
+		if (fds[n] < 0)
+			break;
+	}
+	CHECK_EQ(n, 255);
+	ERR(fds[n], ENOSPC);
+	/* The child has reached its own limit as well as all above it. */
+	close(fds[0]);
+	fds[0] = derive_with(child, lend, NULL, 0);
+	CHECK(fds[0] >= 0);
+	ERR(derive_with(child, lend, NULL, 0), ENOSPC);
+	/* A call that fails has taken nothing. */
+	close(fds[1]);
+	ERR(derive_with(child, XEN_GPUMEM_RIGHT_REMOVE, NULL, 0), EPERM);
+	ERR(derive_with(child, lend, (void *)8, 1), EFAULT);
+	fds[1] = derive_with(child, lend, NULL, 0);
+	CHECK(fds[1] >= 0);
+	while (n)
+		close(fds[--n]);
+	mock_end();
+}
+
 /* What children use counts against all above them. */
 static void derive_limits(void)
 {
@@ -398,6 +437,7 @@ static const struct xgt_test tests[] = {
 	{ "S1-mock-ranges-malformed", "S1,U1", ranges_malformed, 0, 0 },
 	{ "S1-mock-derive-less", "S1", derive_less, 0, 0 },
 	{ "S1-mock-derive-depth", "S1,L19", derive_depth, 0, 0 },
+	{ "S1-mock-derive-many", "S1,L19", derive_many, 0, 0 },
 	{ "S1-mock-derive-limits", "S1,L19,S4", derive_limits, 0, 0 },
 	{ "S1-mock-remove-right", "S1", remove_right, 0, 0 },
 	{ "S1-mock-two-processes", "S1,L11", two_processes, 0, 0 },

@@ -469,7 +469,8 @@ struct xen_gpumem_window_query {
  *
  * Errors: EPERM a right that this fd has not; EACCES a range that does not lie
  * in those of this fd; ELOOP this one was derived from one that was derived,
- * and so on, too often; EMFILE, ENFILE.
+ * and so on, too often; ENOSPC too many are derived from this one, or from one
+ * above it; EMFILE, ENFILE.
  */
 struct xen_gpumem_derive {
 	__u32 size;
