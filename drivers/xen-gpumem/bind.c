@@ -198,8 +198,10 @@ static int gpumem_bind_in(struct gpumem_window *window,
 	}
 	binding = gpumem_binding_create(window, cmd, mapping);
 	if (IS_ERR(binding)) {
-		if (mapping)
-			gpumem_mapping_destroy(mapping, window->ctx);
+		if (mapping) {
+			gpumem_mapping_unmap(mapping);
+			gpumem_mapping_free(mapping);
+		}
 		return PTR_ERR(binding);
 	}
 

@@ -435,6 +435,21 @@ err_free:
 	return ERR_PTR(ret);
 }
 
+/*
+ * The notifier goes last: it is what tells that addresses are not the
+ * mapping's any more, up to the moment in which they are unmapped.  That
+ * itself calls it, to no effect.
+ */
+static void gpumem_binding_end(struct gpumem_binding *binding)
+{
+	if (binding->mapping)
+		gpumem_mapping_unmap(binding->mapping);
+	mmu_interval_notifier_remove(&binding->notifier);
+	if (binding->mapping)
+		gpumem_mapping_free(binding->mapping);
+	gpumem_binding_put(binding);
+}
+
 /**
  * gpumem_binding_destroy - end a binding that is not in the tree any more
  * @binding: the binding, dead and with nothing lent; the reference of who
@@ -446,9 +461,9 @@ err_free:
  */
 void gpumem_binding_destroy(struct gpumem_binding *binding)
 {
-	mmu_interval_notifier_remove(&binding->notifier);
-	if (binding->mapping)
-		gpumem_mapping_destroy(binding->mapping,
-				       binding->window->ctx);
-	gpumem_binding_put(binding);
+	if (binding->mapping && !gpumem_mapping_is_here(binding->mapping))
+		gpumem_mapping_defer(binding->mapping, binding,
+				     gpumem_binding_end);
+	else
+		gpumem_binding_end(binding);
 }

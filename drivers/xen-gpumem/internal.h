@@ -357,7 +357,7 @@ struct gpumem_window {
  * @window: where it is; holds a reference
  * @mm: the process; holds mm_count, never mm_users, or a process that has the
  *	fd open would never go away
- * @notifier: from insertion to gpumem_binding_destroy()
+ * @notifier: from insertion to gpumem_binding_end()
  * @address: first address
  * @nr: pages
  * @flags: XEN_GPUMEM_BIND_*
@@ -511,9 +511,13 @@ void gpumem_binding_reset(struct gpumem_binding *binding);
 /* source.c */
 struct gpumem_mapping *gpumem_mapping_create(const struct xen_gpumem_bind *cmd);
 unsigned long gpumem_mapping_address(const struct gpumem_mapping *mapping);
+bool gpumem_mapping_is_here(const struct gpumem_mapping *mapping);
 void gpumem_mapping_lost(struct gpumem_mapping *mapping);
-void gpumem_mapping_destroy(struct gpumem_mapping *mapping,
-			    struct gpumem_ctx *ctx);
+void gpumem_mapping_unmap(struct gpumem_mapping *mapping);
+void gpumem_mapping_defer(struct gpumem_mapping *mapping,
+			  struct gpumem_binding *binding,
+			  void (*end)(struct gpumem_binding *binding));
+void gpumem_mapping_free(struct gpumem_mapping *mapping);
 
 /* fault.c */
 int gpumem_server_create(struct gpumem_file *file);

@@ -9,17 +9,23 @@
  * nothing, or that, is what the guest has from then on.  Only one thing must
  * not happen: that the driver later unmaps what is not its own.  So the
  * binding's notifier notes that addresses are unmapped (*lost*), after which
- * the mapping is the process's business.  A process that does so in the very
- * moment that the binding ends races with itself, as with two munmap().
+ * the mapping is the process's business; and it stays until the driver has
+ * unmapped, or seen that it must not.
+ *
+ * That is looked at when all who came before have had mmap_lock, however long
+ * that took.  But what modules may call takes the lock for itself, so it has to
+ * be dropped between the look and the unmapping: a process that unmaps *and*
+ * maps anew in that very moment, without having waited, races with the end of
+ * the binding as with a munmap() of another thread's.
  *
  * A binding can end in another process's call, or when the last fd is closed
- * by one that has left its memory behind already.  Then a worker unmaps, which
+ * by one that has left its memory behind already.  Then a worker ends it, which
  * borrows the process's memory, if there is any left.  Nobody waits for it:
  * the guest cannot reach the memory any more, and what is left to do may have
  * to wait for a process that is not even here.
  *
- * Locks: gpumem_binding.lock for @lost; none else.  What is done here must be
- * done with no lock held: it takes mmap_lock.
+ * Locks: gpumem_binding.lock for @lost when it is set.  What is done here must
+ * be done with no lock held: it takes mmap_lock.
  */
 #include <linux/err.h>
 #include <linux/file.h>
@@ -39,8 +45,9 @@
  * @address: first address
  * @length: bytes
  * @lost: the process has unmapped or moved some of it
- * @work: unmaps it for somebody else
- * @ctx: holds a reference while @work is queued
+ * @work: ends its binding for somebody else
+ * @binding: for @work, whose reference it is then
+ * @end: likewise, what is to be done
  */
 struct gpumem_mapping {
 	struct mm_struct *mm;
@@ -48,10 +55,15 @@ struct gpumem_mapping {
 	unsigned long length;
 	bool lost;
 	struct work_struct work;
-	struct gpumem_ctx *ctx;
+	struct gpumem_binding *binding;
+	void (*end)(struct gpumem_binding *binding);
 };
 
-static void gpumem_mapping_free(struct gpumem_mapping *mapping)
+/**
+ * gpumem_mapping_free - forget it
+ * @mapping: the mapping; nobody calls gpumem_mapping_lost() any more
+ */
+void gpumem_mapping_free(struct gpumem_mapping *mapping)
 {
 	mmdrop(mapping->mm);
 	kfree(mapping);
@@ -130,41 +142,69 @@ unsigned long gpumem_mapping_address(const struct gpumem_mapping *mapping)
  */
 void gpumem_mapping_lost(struct gpumem_mapping *mapping)
 {
-	mapping->lost = true;
+	WRITE_ONCE(mapping->lost, true);
+}
+
+/* With all that was done to the process's addresses before we came. */
+static bool gpumem_mapping_is_lost(struct gpumem_mapping *mapping)
+{
+	bool lost;
+
+	if (mmap_write_lock_killable(mapping->mm))
+		return true;
+	lost = READ_ONCE(mapping->lost);
+	mmap_write_unlock(mapping->mm);
+	return lost;
+}
+
+/**
+ * gpumem_mapping_is_here - is it one of the calling process?
+ * @mapping: the mapping
+ */
+bool gpumem_mapping_is_here(const struct gpumem_mapping *mapping)
+{
+	return mapping->mm == current->mm;
+}
+
+/**
+ * gpumem_mapping_unmap - unmap it, unless that is not the driver's to do
+ * @mapping: the mapping.  Its binding's notifier is in place, or never was;
+ *	the caller has the process's memory, or else there is none left
+ */
+void gpumem_mapping_unmap(struct gpumem_mapping *mapping)
+{
+	if (gpumem_mapping_is_here(mapping) && !gpumem_mapping_is_lost(mapping))
+		vm_munmap(mapping->address, mapping->length);
 }
 
 static void gpumem_mapping_work(struct work_struct *work)
 {
 	struct gpumem_mapping *mapping =
 		container_of(work, struct gpumem_mapping, work);
-	struct gpumem_ctx *ctx = mapping->ctx;
+	struct mm_struct *mm = mapping->mm;
 
-	if (mmget_not_zero(mapping->mm)) {
-		kthread_use_mm(mapping->mm);
-		vm_munmap(mapping->address, mapping->length);
-		kthread_unuse_mm(mapping->mm);
-		mmput(mapping->mm);
+	if (!mmget_not_zero(mm)) {
+		mapping->end(mapping->binding);
+		return;
 	}
-	gpumem_mapping_free(mapping);
-	gpumem_ctx_put(ctx);
+	kthread_use_mm(mm);
+	mapping->end(mapping->binding);
+	kthread_unuse_mm(mm);
+	mmput(mm);
 }
 
 /**
- * gpumem_mapping_destroy - unmap it
- * @mapping: the mapping; its binding's notifier is gone, or never was
- * @ctx: whom it was lent to
+ * gpumem_mapping_defer - have its binding ended by one who has the memory
+ * @mapping: the mapping, not of the calling process
+ * @binding: its binding; the caller's reference
+ * @end: called with that
  */
-void gpumem_mapping_destroy(struct gpumem_mapping *mapping,
-			    struct gpumem_ctx *ctx)
+void gpumem_mapping_defer(struct gpumem_mapping *mapping,
+			  struct gpumem_binding *binding,
+			  void (*end)(struct gpumem_binding *binding))
 {
-	if (mapping->lost) {
-		gpumem_mapping_free(mapping);
-	} else if (mapping->mm == current->mm) {
-		vm_munmap(mapping->address, mapping->length);
-		gpumem_mapping_free(mapping);
-	} else {
-		mapping->ctx = gpumem_ctx_get(ctx);
-		INIT_WORK(&mapping->work, gpumem_mapping_work);
-		gpumem_ctx_defer(&mapping->work);
-	}
+	mapping->binding = binding;
+	mapping->end = end;
+	INIT_WORK(&mapping->work, gpumem_mapping_work);
+	gpumem_ctx_defer(&mapping->work);
 }

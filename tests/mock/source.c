@@ -297,6 +297,103 @@ static void other_process(void)
 	}
 }
 
+/* What holds up all that change addresses, where the mock stops revoking. */
+static volatile uint64_t *gate;
+static uint32_t gate_window;
+
+static void shut_gate(void *arg)
+{
+	(void)arg;
+	OK(mprotect((void *)gate, PAGE, PROT_READ));
+}
+
+static void *source_at;
+static int over_go;
+
+/* Begun before the gate is shut, since a thread needs a stack. */
+static void map_over(void *arg)
+{
+	(void)arg;
+	EVENTUALLY(__atomic_load_n(&over_go, __ATOMIC_ACQUIRE));
+	CHECK(mmap(source_at, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		   MAP_ANONYMOUS | MAP_FIXED, -1, 0) == source_at);
+}
+
+static void binds_and_maps_over(void *arg)
+{
+	int fd = stamped_memfd(SIZE, 70);
+	struct mock_call shut, over;
+
+	(void)arg;
+	gate = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(gate != MAP_FAILED);
+	gate[0] = 1;
+	OK(gm_bind(xgt_dom, gate_window, 0, PAGE, gate, 0, INJECT));
+	OK(gm_bind_fd(xgt_dom, shared_window, 0, SIZE, fd, 0, 0, INJECT));
+	CHECK_EQ(mapped("memfd:xgt", &source_at), SIZE);
+	close(xgt_dom);
+	tell(back[1]);
+
+	await(go[0]);
+	call_start(&over, map_over, NULL);
+	call_start(&shut, shut_gate, NULL);
+	tell(back[1]);
+	await(go[0]);
+	__atomic_store_n(&over_go, 1, __ATOMIC_RELEASE);
+	xgt_sleep_ms(300);
+	CHECK(!call_done(&over));
+	tell(back[1]);
+	call_join(&shut);
+	call_join(&over);
+	/* All is over when this comes.  A mapping less would be SIGSEGV. */
+	await(go[0]);
+	CHECK_EQ(memfds(), 0);
+	((volatile uint64_t *)source_at)[0] = 9;
+}
+
+static void unbind_shared(void *arg)
+{
+	(void)arg;
+	OK(gm_unbind(xgt_dom, shared_window, 0, SIZE));
+}
+
+/*
+ * Another process ends the binding while this one maps something else where the
+ * file was.  It is never that which is unmapped, however late the driver comes.
+ */
+static void not_ours(void)
+{
+	struct mock_call unbind;
+	pid_t pid;
+
+	mock_begin(1);
+	shared_window = window_new(SIZE, XEN_GPUMEM_POLICY_MMIO);
+	OK(gm_window_add(xgt_dom, BASE + MIB, PAGE, XEN_GPUMEM_POLICY_MMIO,
+			 &gate_window));
+	CHECK(!pipe(go) && !pipe(back));
+	pid = xgt_fork(binds_and_maps_over, NULL);
+	await(back[0]);
+	CHECK_EQ(g_read(BASE + MIB), 1);
+	mock_hold(XGM_OP_REVOKE);
+	tell(go[1]);
+	await(back[0]);
+	mock_wait_held(XGM_OP_REVOKE);
+	tell(go[1]);
+	/* It waits for its turn to map.  The driver's comes after it. */
+	await(back[0]);
+	call_start(&unbind, unbind_shared, NULL);
+	xgt_sleep_ms(300);
+	mock_release(XGM_OP_REVOKE);
+	call_join(&unbind);
+	/* Closing waits for what the driver still has to do. */
+	close(xgt_dom);
+	xgt_dom = -1;
+	tell(go[1]);
+	xgt_join(pid);
+	mock_end();
+}
+
 static void binds_and_dies(void *arg)
 {
 	int fd = stamped_memfd(SIZE, 70);
@@ -405,6 +502,7 @@ static const struct xgt_test tests[] = {
 	{ "L23-mock-limited", "L23,S4", limited, 0, 0 },
 	{ "L23-mock-taken-away", "L23,L4", taken_away, 0, 0 },
 	{ "L23-mock-other-process", "L23,L13", other_process, 0, 0 },
+	{ "L23-mock-unmap-not-ours", "L23,L13", not_ours, 0, 0 },
 	{ "L23-mock-after-death", "L23,L13", after_death, 0, 0 },
 	{ "L23-mock-dma-bufs", "L23,L1", dma_bufs, 0, 0 },
 	{ "L23-mock-hugetlb", "L23,L1", hugetlb, 0, 0 },
