@@ -24,6 +24,9 @@
  * the guest cannot reach the memory any more, and what is left to do may have
  * to wait for a process that is not even here.
  *
+ * A child of the process does not inherit the mapping: the binding's end would
+ * not take it from there.
+ *
  * Locks: gpumem_binding.lock for @lost when it is set.  What is done here must
  * be done with no lock held: it takes mmap_lock.
  */
@@ -78,6 +81,26 @@ static int gpumem_source_check(struct file *file, u64 offset, u64 length)
 	return 0;
 }
 
+/*
+ * As MADV_DONTFORK does.  Where the kernel has made it one with a mapping of
+ * the process's own that it adjoins, it is left as it is: modules cannot part
+ * them again.
+ */
+static void gpumem_mapping_keep(unsigned long address, unsigned long length)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+
+	/* Being killed, one does not fork. */
+	if (mmap_write_lock_killable(mm))
+		return;
+	vma = vma_lookup(mm, address);
+	if (vma && vma->vm_start == address &&
+	    vma->vm_end == address + length)
+		vm_flags_set(vma, VM_DONTCOPY);
+	mmap_write_unlock(mm);
+}
+
 static int gpumem_mapping_map(struct gpumem_mapping *mapping, struct file *file,
 			      const struct xen_gpumem_bind *cmd)
 {
@@ -94,6 +117,7 @@ static int gpumem_mapping_map(struct gpumem_mapping *mapping, struct file *file,
 			  cmd->address);
 	if (IS_ERR_VALUE(address))
 		return address;
+	gpumem_mapping_keep(address, cmd->length);
 	mapping->address = address;
 	return 0;
 }

@@ -394,6 +394,28 @@ static void not_ours(void)
 	mock_end();
 }
 
+static void has_no_copy(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(memfds(), 0);
+}
+
+/* A child would keep what the driver cannot take from it. */
+static void not_inherited(void)
+{
+	uint32_t w;
+	int fd;
+
+	mock_begin(1);
+	fd = stamped_memfd(SIZE, 40);
+	w = window_new(SIZE, XEN_GPUMEM_POLICY_MMIO);
+	OK(gm_bind_fd(xgt_dom, w, 0, SIZE, fd, 0, 0, INJECT));
+	xgt_join(xgt_fork(has_no_copy, NULL));
+	CHECK_EQ(memfds(), SIZE);
+	check_guest(40, PAGES);
+	mock_end();
+}
+
 static void binds_and_dies(void *arg)
 {
 	int fd = stamped_memfd(SIZE, 70);
@@ -503,6 +525,7 @@ static const struct xgt_test tests[] = {
 	{ "L23-mock-taken-away", "L23,L4", taken_away, 0, 0 },
 	{ "L23-mock-other-process", "L23,L13", other_process, 0, 0 },
 	{ "L23-mock-unmap-not-ours", "L23,L13", not_ours, 0, 0 },
+	{ "L23-mock-not-inherited", "L23", not_inherited, 0, 0 },
 	{ "L23-mock-after-death", "L23,L13", after_death, 0, 0 },
 	{ "L23-mock-dma-bufs", "L23,L1", dma_bufs, 0, 0 },
 	{ "L23-mock-hugetlb", "L23,L1", hugetlb, 0, 0 },

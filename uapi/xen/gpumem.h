@@ -313,7 +313,9 @@ struct xen_gpumem_window_move {
  * mapped there any more, or something else, and the mapping is the process's
  * to unmap.  Otherwise it goes when the binding does: before the call returns
  * that ends the binding, if the process that bound is the one that calls;
- * soon after, if another one does, or closes the last fd.
+ * soon after, if another one does, or closes the last fd.  It is not inherited
+ * over fork(), unless it has become one with an adjoining mapping of the same
+ * file that is the process's own.
  *
  * Errors: ENOENT no such window; EPERM another fd added it, or the fd has no
  * right to lend; ERANGE the range does not lie in the window; EEXIST the range
