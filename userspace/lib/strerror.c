@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What an errno means, by call: all causes that the interface names, and what
+ * can be done about them where that is not plain.
+ *
+ * The same list as in uapi/xen/gpumem.h and docs/uapi.md, which a test holds
+ * this table to: each call's own errors first, then those of every call.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+struct text {
+	int call;			/* enum xgm_call; zero: any */
+	int err;
+	const char *text;
+};
+
+#define NO_WINDOW	"there is no window of that number"
+#define NOT_OURS	"the window was added through another descriptor"
+#define NOT_INSIDE	"the range does not lie in the window"
+#define FILES		"too many open files"
+
+/* In order of call, then as in the documents. */
+static const struct text texts[] = {
+	{ XGM_CALL_NODE_OPEN, ENOENT, "the module xen-gpumem is not loaded, or there is no device node for it (modprobe xen-gpumem)" },
+	{ XGM_CALL_NODE_OPEN, ENXIO, "the device node belongs to no driver: the module xen-gpumem is not loaded (modprobe xen-gpumem)" },
+	{ XGM_CALL_NODE_OPEN, ENODEV, "the device node belongs to no driver: the module xen-gpumem is not loaded (modprobe xen-gpumem)" },
+	{ XGM_CALL_NODE_OPEN, EACCES, "only root may open the device node; others are handed a domain fd (xen-gpumem run)" },
+	{ XGM_CALL_NODE_OPEN, EPERM, "only root may open the device node; others are handed a domain fd (xen-gpumem run)" },
+	{ XGM_CALL_NODE_OPEN, EMFILE, FILES " in this process" },
+	{ XGM_CALL_NODE_OPEN, ENFILE, FILES " in the system" },
+
+	{ XGM_CALL_DOMAIN_OPEN, ESRCH, "no such guest, or one of another generation" },
+	{ XGM_CALL_DOMAIN_OPEN, EPERM, "the hypervisor does not let this domain lend to that one (itself included)" },
+	{ XGM_CALL_DOMAIN_OPEN, EOPNOTSUPP, "the guest cannot borrow (it is PV, has no nested paging, or uses nested virtualisation or altp2m), or a right is not supported" },
+	{ XGM_CALL_DOMAIN_OPEN, EXDEV, "the guest's devices share its page tables: boot Xen with iommu=no-sharept" },
+	{ XGM_CALL_DOMAIN_OPEN, EBUSY, "log-dirty mode is on (the guest is being migrated), or another driver is attached to the guest" },
+	{ XGM_CALL_DOMAIN_OPEN, EMFILE, FILES " in this process" },
+	{ XGM_CALL_DOMAIN_OPEN, ENFILE, FILES " in the system" },
+
+	{ XGM_CALL_DOMAIN_DERIVE, EPERM, "a right that this descriptor has not itself" },
+	{ XGM_CALL_DOMAIN_DERIVE, EACCES, "a range that does not lie in those of this descriptor" },
+	{ XGM_CALL_DOMAIN_DERIVE, ELOOP, "derived from one that was derived, and so on, too often: derive from an earlier one" },
+	{ XGM_CALL_DOMAIN_DERIVE, EMFILE, FILES " in this process" },
+	{ XGM_CALL_DOMAIN_DERIVE, ENFILE, FILES " in the system" },
+
+	{ XGM_CALL_DOMAIN_ADOPT, ENOENT, "the environment names no descriptor: start the program with xen-gpumem run" },
+	{ XGM_CALL_DOMAIN_ADOPT, EINVAL, "what the environment holds is not the number of a descriptor" },
+	{ XGM_CALL_DOMAIN_ADOPT, EBADF, "the descriptor is not open: was it made with close-on-exec?" },
+	{ XGM_CALL_DOMAIN_ADOPT, ENOTTY, "the descriptor is not a domain fd" },
+
+	{ XGM_CALL_WINDOW_ADD, EEXIST, "another window is there, or something of the guest's: its RAM, say" },
+	{ XGM_CALL_WINDOW_ADD, EADDRNOTAVAIL, "the addresses are special to the platform: APICs, HPET, MSI, or the first MiB" },
+	{ XGM_CALL_WINDOW_ADD, ERANGE, "it ends past the guest's address width" },
+	{ XGM_CALL_WINDOW_ADD, ENOSPC, "too many windows, or bytes in windows: of this descriptor, of one above it, or of the guest" },
+	{ XGM_CALL_WINDOW_ADD, EPERM, "the descriptor has not the right to lend" },
+	{ XGM_CALL_WINDOW_ADD, EACCES, "the addresses do not lie in the descriptor's ranges" },
+
+	{ XGM_CALL_WINDOW_REMOVE, ENOENT, NO_WINDOW },
+	{ XGM_CALL_WINDOW_REMOVE, EPERM, NOT_OURS ", and this one has not the right to remove" },
+
+	{ XGM_CALL_WINDOW_MOVE, EEXIST, "another window is there, or something of the guest's: its RAM, say; the window is where it was" },
+	{ XGM_CALL_WINDOW_MOVE, EADDRNOTAVAIL, "the addresses are special to the platform: APICs, HPET, MSI, or the first MiB; the window is where it was" },
+	{ XGM_CALL_WINDOW_MOVE, ERANGE, "it would end past the guest's address width; it is where it was" },
+	{ XGM_CALL_WINDOW_MOVE, ENOSPC, "too many windows, or bytes in windows" },
+	{ XGM_CALL_WINDOW_MOVE, EPERM, NOT_OURS ", or this one has not the right to lend" },
+	{ XGM_CALL_WINDOW_MOVE, EACCES, "the addresses do not lie in the descriptor's ranges; the window is where it was" },
+	{ XGM_CALL_WINDOW_MOVE, ENOENT, NO_WINDOW },
+
+	{ XGM_CALL_WINDOW_QUERY, ENOENT, NO_WINDOW },
+	{ XGM_CALL_WINDOW_QUERY, EPERM, NOT_OURS },
+	{ XGM_CALL_WINDOW_QUERY, ERANGE, NOT_INSIDE },
+
+	{ XGM_CALL_BIND, ENOENT, NO_WINDOW },
+	{ XGM_CALL_BIND, EPERM, NOT_OURS ", or this one has not the right to lend" },
+	{ XGM_CALL_BIND, ERANGE, NOT_INSIDE },
+	{ XGM_CALL_BIND, EEXIST, "the range overlaps a binding (REPLACE exchanges it); with REPLACE: a binding lies across an end of the range" },
+	{ XGM_CALL_BIND, ENOSPC, "a limit of this descriptor, of one above it, or of the module: bindings, or bytes in them" },
+
+	{ XGM_CALL_BIND_FD, ENOENT, NO_WINDOW },
+	{ XGM_CALL_BIND_FD, EPERM, NOT_OURS ", or this one has not the right to lend, or the file is sealed against writing, or mounted without permission" },
+	{ XGM_CALL_BIND_FD, ERANGE, NOT_INSIDE },
+	{ XGM_CALL_BIND_FD, EEXIST, "the range overlaps a binding (REPLACE exchanges it); with REPLACE: a binding lies across an end of the range" },
+	{ XGM_CALL_BIND_FD, ENOSPC, "a limit of this descriptor, of one above it, or of the module: bindings, or bytes in them" },
+	{ XGM_CALL_BIND_FD, EBADF, "the file is not open" },
+	{ XGM_CALL_BIND_FD, EACCES, "the file is not open for reading, or, without READONLY, not for writing" },
+	{ XGM_CALL_BIND_FD, ENODEV, "the file cannot be mapped" },
+	{ XGM_CALL_BIND_FD, EOVERFLOW, "the offset in the file is too large" },
+	{ XGM_CALL_BIND_FD, EAGAIN, "the process locks its memory (mlockall), and RLIMIT_MEMLOCK is exceeded" },
+	{ XGM_CALL_BIND_FD, EINVAL, "a malformed value, or a huge page would be cut, or the file refuses the range" },
+
+	{ XGM_CALL_UNBIND, ENOENT, NO_WINDOW ", or nothing is bound in the range" },
+	{ XGM_CALL_UNBIND, EPERM, NOT_OURS },
+	{ XGM_CALL_UNBIND, ERANGE, NOT_INSIDE },
+	{ XGM_CALL_UNBIND, EEXIST, "a binding lies across an end of the range: it can be unbound only whole" },
+
+	{ XGM_CALL_POPULATE, ENOENT, NO_WINDOW ", or nothing is bound at that point" },
+	{ XGM_CALL_POPULATE, EPERM, NOT_OURS ", or another process bound the memory" },
+	{ XGM_CALL_POPULATE, ERANGE, NOT_INSIDE },
+	{ XGM_CALL_POPULATE, ENODATA, "nothing is mapped there in this process, or not with that permission, or it cannot be lent" },
+	{ XGM_CALL_POPULATE, ENXIO, "the window is parked" },
+	{ XGM_CALL_POPULATE, EBUSY, "the guest has put something of its own there" },
+	{ XGM_CALL_POPULATE, ENOSPC, "the guest's paging pool is exhausted: give it more shadow memory" },
+	{ XGM_CALL_POPULATE, EAGAIN, "the host kept moving the memory: call again" },
+	{ XGM_CALL_POPULATE, EINTR, "a signal came first: what was done stays done" },
+
+	{ XGM_CALL_EVENT_READ, EINVAL, "the buffer is smaller than a record" },
+	{ XGM_CALL_EVENT_READ, EAGAIN, "there is nothing to read, and the descriptor does not block" },
+	{ XGM_CALL_EVENT_READ, EINTR, "a signal came first" },
+	{ XGM_CALL_EVENT_READ, EFAULT, "the buffer is not accessible" },
+	{ XGM_CALL_EVENT_READ, EBADMSG, "what was read is not made of whole records" },
+	{ XGM_CALL_EVENT_READ, ETIMEDOUT, "nothing came in time" },
+
+	{ XGM_CALL_EVENT, ENODATA, "nothing is mapped there in the process, or it is gone" },
+	{ XGM_CALL_EVENT, EROFS, "a write to what cannot be written" },
+	{ XGM_CALL_EVENT, EACCES, "the memory cannot be lent" },
+	{ XGM_CALL_EVENT, ENOSPC, "the guest's paging pool is exhausted: give it more shadow memory" },
+	{ XGM_CALL_EVENT, EBUSY, "the guest has put something of its own there" },
+	{ XGM_CALL_EVENT, ENOMEM, "the host has no memory" },
+
+	{ 0, ENOTTY, "the descriptor is not of the kind that the call is for" },
+	{ 0, E2BIG, "the driver is older than what was asked of it" },
+	{ 0, EINVAL, "a reserved field or unknown flag is not zero, or a value is malformed: addresses, offsets and lengths are multiples of 4096, and no range wraps" },
+	{ 0, EFAULT, "a structure or array is not accessible" },
+	{ 0, EOPNOTSUPP, "the driver does not support a value that a later one may" },
+	{ 0, ESRCH, "the guest is gone: only removing windows, unbinding and closing are of use" },
+	{ 0, EINTR, "a signal came first: nothing was changed" },
+	{ 0, ENOMEM, "no memory for the kernel's bookkeeping, which is charged to the caller's memory cgroup" },
+	{ 0, EBADF, "the descriptor is not open" },
+};
+
+const char *xgm_error_text(enum xgm_call call, int err)
+{
+	err = abs(err);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if ((!texts[i].call || texts[i].call == (int)call) &&
+		    texts[i].err == err)
+			return texts[i].text;
+	return NULL;
+}
+
+const char *xgm_strerror(enum xgm_call call, int err)
+{
+	const char *text = xgm_error_text(call, err);
+
+	if (!err)
+		return "no error";
+	return text ? text : "an error that the interface does not name";
+}
