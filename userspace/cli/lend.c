@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+/*
+ * xen-gpumem lend: put a file behind a range of guest addresses until it is
+ * interrupted, and tell what happens meanwhile.
+ *
+ * The descriptor that it works with is made for this one range.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+struct lend {
+	uint16_t domid;
+	uint64_t gpa;
+	const char *name;
+	uint64_t offset, length;
+	uint32_t flags, policy, holes;
+	bool populate;
+	int file, fd;
+	uint32_t window;
+};
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	stop = 1;
+}
+
+/* --- what ------------------------------------------------------------------ */
+
+static int open_memory(struct lend *l, const char *size)
+{
+	uint64_t bytes;
+
+	if (parse_bytes("the size of a memfd", size, &bytes))
+		return BAD_INPUT;
+	l->file = memfd_create("xen-gpumem", MFD_CLOEXEC);
+	if (l->file < 0 || ftruncate(l->file, bytes))
+		return fail("%s: %s", l->name, strerror(errno));
+	if (!l->length)
+		l->length = bytes;
+	return 0;
+}
+
+static int open_file(struct lend *l)
+{
+	bool readonly = l->flags & XEN_GPUMEM_BIND_READONLY;
+	struct stat st;
+
+	if (!strncmp(l->name, "memfd:", 6))
+		return open_memory(l, l->name + 6);
+	l->file = open(l->name, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	if (l->file < 0)
+		return bad("%s: %s%s", l->name, strerror(errno),
+			   errno == EACCES && !readonly ?
+			   " (--readonly needs less)" : "");
+	if (fstat(l->file, &st))
+		return fail("%s: %s", l->name, strerror(errno));
+	if (l->length)
+		return 0;
+	if (!S_ISREG(st.st_mode))
+		return bad("%s is not a regular file: say how much with --length",
+			   l->name);
+	if ((uint64_t)st.st_size < l->offset + PAGE)
+		return bad("%s: there is no whole page from 0x%llx on",
+			   l->name, (ull)l->offset);
+	/* A page that the file ends in is lent with zeroes at its end. */
+	l->length = (st.st_size - l->offset + PAGE - 1) & ~(PAGE - 1);
+	return 0;
+}
+
+/* --- lending --------------------------------------------------------------- */
+
+static int open_guest(struct lend *l)
+{
+	const struct xen_gpumem_range range = {
+		.right = XEN_GPUMEM_RIGHT_LEND, .first = l->gpa,
+		.length = l->length,
+	};
+	const struct xgm_limits limits = {
+		.size = sizeof(limits), .rights = XEN_GPUMEM_RIGHT_LEND,
+		.max_windows = 1, .max_bindings = 1,
+		.ranges = &range, .nr_ranges = 1,
+	};
+	const struct xgm_attempt attempt = {
+		.size = sizeof(attempt), .call = XGM_CALL_DOMAIN_OPEN,
+		.domid = l->domid, .limits = &limits,
+	};
+	char doing[64];
+	int node = xgm_node_open();
+
+	if (node < 0)
+		return fail(XGM_NODE ": %s",
+			    xgm_strerror(XGM_CALL_NODE_OPEN, node));
+	l->fd = xgm_domain_open(node, l->domid, &limits, NULL);
+	close(node);
+	if (l->fd >= 0)
+		return 0;
+	snprintf(doing, sizeof(doing), "cannot lend to domain %u", l->domid);
+	return fail_call(doing, -1, &attempt, l->fd);
+}
+
+static int add_window(struct lend *l)
+{
+	struct xgm_attempt a = {
+		.size = sizeof(a), .call = XGM_CALL_WINDOW_ADD, .gpa = l->gpa,
+		.length = l->length, .policy = l->holes,
+	};
+	int ret;
+
+	ret = xgm_window_add(l->fd, l->gpa, l->length, l->holes, &l->window);
+	return ret ? fail_call("no window there", l->fd, &a, ret) : 0;
+}
+
+static int bind_file(struct lend *l)
+{
+	struct xgm_attempt a = {
+		.size = sizeof(a), .call = XGM_CALL_BIND_FD,
+		.window = l->window, .length = l->length, .flags = l->flags,
+		.policy = l->policy, .source = l->file, .address = l->offset,
+	};
+	int ret;
+
+	ret = xgm_bind_fd(l->fd, l->window, 0, l->length, l->file, l->offset,
+			  l->flags, l->policy);
+	return ret ? fail_call(l->name, l->fd, &a, ret) : 0;
+}
+
+static int populate(struct lend *l)
+{
+	struct xgm_attempt a = {
+		.size = sizeof(a), .call = XGM_CALL_POPULATE,
+		.window = l->window, .length = l->length,
+	};
+	uint64_t done;
+	int ret;
+
+	if (!l->populate)
+		return 0;
+	ret = xgm_populate(l->fd, l->window, 0, l->length, 0, &done);
+	a.offset = done;
+	return ret ? fail_call("cannot populate", l->fd, &a, ret) : 0;
+}
+
+/* Until a signal comes, or the guest goes. */
+static int watch(struct lend *l)
+{
+	struct xen_gpumem_event event;
+	char text[512];
+	int ret;
+
+	while (!stop) {
+		/* Wakes up now and then: a signal may have come before. */
+		ret = xgm_event_get(l->fd, &event, sizeof(event), 500);
+		if (ret == -EINTR || ret == -ETIMEDOUT)
+			continue;
+		if (ret < 0)
+			return fail("events: %s",
+				    xgm_strerror(XGM_CALL_EVENT_READ, ret));
+		if (!ret)
+			return 0;
+		xgm_event_format(&event, text, sizeof(text));
+		puts(text);
+		fflush(stdout);
+		if (event.type == XEN_GPUMEM_EVENT_GONE)
+			return 0;
+	}
+	return 0;
+}
+
+static void tell_end(struct lend *l)
+{
+	struct xen_gpumem_window_query q;
+
+	if (xgm_window_query(l->fd, l->window, 0, 0, &q, sizeof(q)))
+		return;
+	printf("faults %llu, failed %llu, pages lent %llu, revokes %llu\n",
+	       (ull)q.out_faults, (ull)q.out_failed, (ull)q.out_mapped,
+	       (ull)q.out_revokes);
+}
+
+static int lend(struct lend *l)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	char size[16];
+	int ret;
+
+	ret = open_file(l);
+	if (!ret)
+		ret = open_guest(l);
+	if (!ret)
+		ret = add_window(l);
+	if (!ret)
+		ret = bind_file(l);
+	if (!ret)
+		ret = populate(l);
+	if (ret)
+		return ret;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	printf("domain %u has %s of %s at 0x%llx (Ctrl-C ends it)\n",
+	       l->domid, human(size, l->length), l->name, (ull)l->gpa);
+	fflush(stdout);
+	ret = watch(l);
+	tell_end(l);
+	close(l->fd);
+	return ret;
+}
+
+/* --- what was asked for ---------------------------------------------------- */
+
+static int parse_option(struct lend *l, int opt, char **argv)
+{
+	switch (opt) {
+	case 'r':
+		l->flags |= XEN_GPUMEM_BIND_READONLY;
+		return 0;
+	case 'w':
+		l->flags |= XEN_GPUMEM_BIND_WRITE_FIRST;
+		return 0;
+	case 'P':
+		l->populate = true;
+		return 0;
+	case 'o':
+		return parse_address("the offset", optarg, &l->offset);
+	case 'l':
+		return parse_bytes("the length", optarg, &l->length);
+	case 'H':
+		return parse_policy(optarg, &l->holes);
+	case 'p':
+		if (parse_policy(optarg, &l->policy))
+			return BAD_INPUT;
+		if (l->policy != XEN_GPUMEM_POLICY_MMIO)
+			return 0;
+		return bad("what is bound fails by inject or zero; mmio is for holes (--holes)");
+	default:
+		return bad_option(argv, opt);
+	}
+}
+
+static int lend_main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "readonly", no_argument, NULL, 'r' },
+		{ "write-first", no_argument, NULL, 'w' },
+		{ "populate", no_argument, NULL, 'P' },
+		{ "offset", required_argument, NULL, 'o' },
+		{ "length", required_argument, NULL, 'l' },
+		{ "policy", required_argument, NULL, 'p' },
+		{ "holes", required_argument, NULL, 'H' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct lend l = { .holes = XEN_GPUMEM_POLICY_MMIO };
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, ":rwPo:l:p:H:", options,
+				  NULL)) != -1)
+		if (parse_option(&l, opt, argv))
+			return BAD_INPUT;
+	if (want_arguments(argc, argv[0], 3) ||
+	    parse_domid(argv[optind], &l.domid) ||
+	    parse_address("GPA", argv[optind + 1], &l.gpa))
+		return BAD_INPUT;
+	l.name = argv[optind + 2];
+	return lend(&l);
+}
+
+const struct command lend_command = {
+	"lend", "[OPTION...] DOMID GPA FILE",
+	"lend a file to a guest until interrupted, and tell events",
+	"The guest sees FILE from address GPA on, where it must not have RAM.  FILE\n"
+	"can be memfd:SIZE for fresh memory.\n\n"
+	"  -o, --offset BYTES    begin there in FILE\n"
+	"  -l, --length BYTES    (default: to the end of FILE)\n"
+	"  -r, --readonly        the guest may not write\n"
+	"  -w, --write-first     fault in for writing at once\n"
+	"  -P, --populate        give the guest all pages now\n"
+	"  -p, --policy POLICY   where FILE has nothing: inject (default), zero\n"
+	"  -H, --holes POLICY    where nothing is bound: mmio (default), inject, zero\n",
+	lend_main,
+};
