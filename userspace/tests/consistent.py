@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Hold the library's parts to each other and to docs/uapi.md.
+
+    consistent.py symbols SHARED-LIBRARY   what is exported is what is declared
+    consistent.py man [MAN-FOLDER]         each function has a page with its errors
+    consistent.py errors [UAPI-DOCUMENT]   xgm_strerror() has all of the interface's
+    consistent.py tool                     help, man page and completion agree
+"""
+import errno
+import os
+import re
+import subprocess
+import sys
+
+US = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# Section of docs/uapi.md -> calls of the library whose errors it lists
+SECTIONS = {
+    "open_domain": ["DOMAIN_OPEN"], "derive": ["DOMAIN_DERIVE"],
+    "window_add": ["WINDOW_ADD"], "window_remove": ["WINDOW_REMOVE"],
+    "window_move": ["WINDOW_MOVE"], "window_query": ["WINDOW_QUERY"],
+    "bind": ["BIND", "BIND_FD"], "unbind": ["UNBIND"],
+    "populate": ["POPULATE"], "event": ["EVENT", "EVENT_READ"],
+}
+# Functions whose errors are not those of a call.
+PAGES = {"xgm_domain": ["NODE_OPEN", "DOMAIN_OPEN", "DOMAIN_DERIVE",
+                        "DOMAIN_ADOPT"],
+         "xgm_window": ["WINDOW_ADD", "WINDOW_REMOVE", "WINDOW_MOVE"],
+         "xgm_bind": ["BIND", "BIND_FD", "UNBIND", "POPULATE"],
+         "xgm_event": ["EVENT", "EVENT_READ"],
+         "xgm_query": ["WINDOW_QUERY"], "xengpumem": [None]}
+
+
+def read(*path):
+    with open(os.path.join(US, *path), encoding="utf-8") as f:
+        return f.read()
+
+
+def errnos(text):
+    return {w for w in re.findall(r"\bE[A-Z0-9]+\b", text)
+            if hasattr(errno, w)}
+
+
+def declared():
+    return set(re.findall(r"\b(xgm_[a-z_]+)\(", re.sub(
+        r"/\*.*?\*/", "", read("lib", "xengpumem.h"), flags=re.S)))
+
+
+def differ(what, here, there, one, other):
+    for x in sorted(here - there, key=str):
+        yield f"{what}: {x} is in {one}, not in {other}"
+    for x in sorted(there - here, key=str):
+        yield f"{what}: {x} is in {other}, not in {one}"
+
+
+def symbols(library):
+    out = subprocess.run(["nm", "-D", "--defined-only", library], check=True,
+                         stdout=subprocess.PIPE, text=True).stdout
+    exported = {line.split()[-1] for line in out.splitlines()
+                if " A " not in line}
+    versioned = {s.split("@@")[0] for s in exported
+                 if s.endswith("@@XENGPUMEM_1.0")}
+    yield from differ("symbols", exported,
+                      {s + "@@XENGPUMEM_1.0" for s in versioned},
+                      "the library", "version XENGPUMEM_1.0")
+    yield from differ("symbols", versioned, declared(), "the library",
+                      "the header")
+    soname = subprocess.run(["readelf", "-d", library], check=True,
+                            stdout=subprocess.PIPE, text=True).stdout
+    if "[libxengpumem.so.1]" not in soname:
+        yield "symbols: the library is not libxengpumem.so.1"
+
+
+def table():
+    """Call -> errnos that xgm_strerror() has for it; None: any call"""
+    found = {}
+    for call, err in re.findall(r"\{ (?:XGM_CALL_(\w+)|0), (E\w+),",
+                                read("lib", "strerror.c")):
+        found.setdefault(call or None, set()).add(err)
+    return found
+
+
+def man(folder):
+    names = {}
+    errors = {}
+    for page in sorted(os.listdir(folder)):
+        if not page.endswith(".3"):
+            continue
+        with open(os.path.join(folder, page), encoding="utf-8") as f:
+            text = f.read()
+        name = re.search(r"^\.SH NAME\n(.*?) \\-", text, re.M)[1]
+        names[page[:-2]] = set(name.split(", "))
+        errors[page[:-2]] = errnos(re.sub(
+            r"^\.SH SYNOPSIS\n.*?^\.SH", "", text, flags=re.M | re.S))
+        for function in re.findall(r"\b(xgm_[a-z_]+)\(",
+                                   text.partition(".SH SYNOPSIS")[2]
+                                   .partition(".SH ")[0]):
+            if function not in names[page[:-2]]:
+                yield f"{page}: {function} is not among its names"
+    yield from differ("man", set().union(*names.values()) - set(names),
+                      declared() - set(names), "the pages", "the header")
+    for page, calls in PAGES.items():
+        if page not in errors:
+            yield f"man: there is no {page}.3"
+            continue
+        wanted = set().union(*(table()[c] for c in calls))
+        for err in sorted(wanted - errors[page]):
+            yield f"{page}.3: {err} is missing"
+
+
+def errors(document):
+    with open(document, encoding="utf-8") as f:
+        text = f.read()
+    ours = table()
+    general = errnos(text.partition("## Rules for all calls")[2]
+                     .partition("\n## ")[0])
+    yield from differ("any call", general, ours[None] - {"EBADF"},
+                      "the document", "xgm_strerror()")
+    seen = set()
+    for part in re.split(r"^#{2,3} ", text, flags=re.M)[1:]:
+        head, _, body = part.partition("\n")
+        match = re.search(r"struct xen_gpumem_(\w+)", head)
+        calls = SECTIONS.get(match[1]) if match else None
+        if not calls:
+            continue
+        seen.add(match[1])
+        theirs = errnos("\n".join(line.split("|")[1]
+                                  for line in body.splitlines()
+                                  if line.startswith("| `E")))
+        if match[1] == "window_move":
+            theirs |= ours["WINDOW_ADD"]
+        mine = set().union(*(ours[c] for c in calls))
+        # What the library itself returns.
+        mine -= {"EBADMSG", "ETIMEDOUT"}
+        yield from differ(match[1], theirs, mine, "the document",
+                          "xgm_strerror()")
+    yield from differ("sections", set(SECTIONS), seen, "this test",
+                      "the document")
+
+
+def tool():
+    page, completion = read("man", "xen-gpumem.8"), read("cli",
+                                                         "completion.bash")
+    for name in ("status", "list", "top", "lend", "run", "selftest"):
+        options = set(re.findall(r'\{ "([a-z-]+)", (?:no|required)_argument',
+                                 read("cli", name + ".c")))
+        for option in sorted(options):
+            if f"--{option}" not in page.replace("\\-", "-"):
+                yield f"xen-gpumem.8: --{option} of {name} is missing"
+            if f"--{option}" not in completion:
+                yield f"completion: --{option} of {name} is missing"
+        if f".SS {name}\n" not in page:
+            yield f"xen-gpumem.8: {name} has no section"
+
+
+def main(argv):
+    default = {"man": os.path.join(US, "man"),
+               "errors": os.path.join(US, "..", "docs", "uapi.md")}
+    what, *rest = argv
+    args = rest or [default[what]] if what in default else rest
+    found = list({"symbols": symbols, "man": man, "errors": errors,
+                  "tool": tool}[what](*args))
+    for line in found:
+        print("error: " + line)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
