@@ -51,6 +51,7 @@ holds_test()
 	sed -n 's/^run *= *xgt-\([^ ]*\).*/\1/p' "tests/scenarios/$1" |
 	while read -r program; do
 		case $program in
+		userspace*) grep -qs "\"$2\"" tests/userspace/*.c && echo found ;;
 		mock*) grep -qs "\"$2\"" tests/mock/*.c && echo found ;;
 		*) grep -qs "\"$2\"" "tests/dom0/$program.c" && echo found ;;
 		esac

@@ -10,6 +10,9 @@ build_tests()
 	for dir in tests tests/mock; do
 		"$top/testbed/in-root" make -C $dir -j"$jobs"
 	done
+	# The library's tests stand on both: the mock's library, and our own.
+	"$top/testbed/in-root" make -C userspace -j"$jobs" lib image
+	"$top/testbed/in-root" make -C tests/userspace -j"$jobs"
 }
 
 logged tests "test programs" build_tests
