@@ -4,8 +4,8 @@
 # its log is and rebuilds only what changed.  All output lies under build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help root qemu xen xen-all module tests native image demo check check-full \
-	soak bench mutants style clean distclean
+.PHONY: help root qemu xen xen-all module userspace tests native image demo \
+	check check-full soak bench mutants style clean distclean
 MAKEFLAGS += --no-print-directory
 
 in-root := testbed/in-root
@@ -28,6 +28,7 @@ help:
 	@echo '  xen         patched hypervisor, debug build'
 	@echo '  xen-all     debug, release, and with the extension configured out'
 	@echo '  module      xen-gpumem.ko'
+	@echo '  userspace   library, tool and example backend (to install: userspace/Makefile)'
 	@echo '  tests       programs for dom0, guest and host'
 	@echo '  image       what the emulated machine boots'
 	@echo ''
@@ -51,6 +52,9 @@ xen-all: qemu
 module: root
 	@testbed/module.sh
 	@testbed/module.sh --test
+
+userspace: root
+	@$(in-root) $(MAKE) -s -C userspace
 
 tests: root
 	@testbed/tests.sh
@@ -80,8 +84,8 @@ style: root
 	@testbed/style.sh
 
 clean:
-	rm -rf build/xen build/module build/tests build/image build/run \
-		build/check build/demo build/mutants build/logs
+	rm -rf build/xen build/module build/userspace build/tests build/image \
+		build/run build/check build/demo build/mutants build/logs
 
 distclean:
 	rm -rf build
