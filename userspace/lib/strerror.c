@@ -43,7 +43,7 @@ static const struct text texts[] = {
 	{ XGM_CALL_DOMAIN_DERIVE, EPERM, "a right that this descriptor has not itself" },
 	{ XGM_CALL_DOMAIN_DERIVE, EACCES, "a range that does not lie in those of this descriptor" },
 	{ XGM_CALL_DOMAIN_DERIVE, ELOOP, "derived from one that was derived, and so on, too often: derive from an earlier one" },
-	{ XGM_CALL_DOMAIN_DERIVE, ENOSPC, "too many are derived from this descriptor, or one above it; a closed one counts while a fault in its windows waits for memory" },
+	{ XGM_CALL_DOMAIN_DERIVE, ENOSPC, "too many are derived from this descriptor, or from one above it: close some, or derive from an earlier one" },
 	{ XGM_CALL_DOMAIN_DERIVE, EMFILE, FILES " in this process" },
 	{ XGM_CALL_DOMAIN_DERIVE, ENFILE, FILES " in the system" },
 
