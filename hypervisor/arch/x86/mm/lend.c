@@ -512,12 +512,13 @@ void arch_lend_mark_cleared(struct domain *d)
  * A CPU that leaves the mask begins to use new ASIDs first, and does not run
  * the domain in between.  If the entries were cleared just there, then it was
  * in the mask, has noted an earlier time, and is safe.  It does not stay so for
- * long, nor does one that enters the mask, where the order is the same.
+ * long, nor does one that enters the mask, where the order is the same.  To wait
+ * any longer would be to wait for a flush that comes for another reason.
  */
 static bool lend_cpu_flushed(const struct domain *d, unsigned int cpu,
                              uint64_t time)
 {
-    unsigned int tries = 100000;
+    unsigned int tries = 2000;
 
     do {
         if ( !cpu_online(cpu) ||
