@@ -150,6 +150,21 @@ static int bind(uint32_t flags)
 		       XEN_GPUMEM_POLICY_INJECT);
 }
 
+/*
+ * Where the window was, the guest may put pages of its own meanwhile, and that
+ * is right.  It takes them away again.
+ */
+static void move_back(void)
+{
+	double end = xgt_now() + 60;
+	long ret;
+
+	do
+		ret = gm_window_move(xgt_dom, w.window, XGT_WINDOW);
+	while (ret == -EEXIST && xgt_now() < end);
+	OK(ret);
+}
+
 static void one_round(unsigned int round)
 {
 	switch (round % 8) {
@@ -173,7 +188,7 @@ static void one_round(unsigned int round)
 		if (round / 8 & 1) {
 			OK(gm_window_move(xgt_dom, w.window,
 					  XEN_GPUMEM_PARKED));
-			OK(gm_window_move(xgt_dom, w.window, XGT_WINDOW));
+			move_back();
 		} else {
 			OK(gm_unbind(xgt_dom, w.window, 0, LENGTH));
 			OK(bind(0));
