@@ -15,11 +15,15 @@
 /* Records that a fd keeps; the last place is for the one about the rest. */
 #define KEPT	63
 
+/* The guest is answered first: the event may take a moment more. */
 static struct xen_gpumem_event next_event(int fd)
 {
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	struct xen_gpumem_event e;
-	int ret = gm_event(fd, &e);
+	int ret;
 
+	CHECK(poll(&p, 1, 5000) >= 0);
+	ret = gm_event(fd, &e);
 	if (ret != 1)
 		FAIL("no event: %s", ret ? xgt_errname(-ret) : "the end");
 	return e;
@@ -75,7 +79,7 @@ static void fault_causes(void)
 
 	OK(munmap((char *)p + 2 * PAGE, PAGE));
 	g_expect(BASE + 2 * PAGE, READ, XGM_INJECTED);
-	CHECK_EQ(poll_now(xgt_dom), POLLIN);
+	EVENTUALLY(poll_now(xgt_dom) == POLLIN);
 	expect_fault(xgt_dom, w, 2, ENODATA, XEN_GPUMEM_ACCESS_READ);
 	no_event(xgt_dom);
 	CHECK_EQ(poll_now(xgt_dom), 0);
