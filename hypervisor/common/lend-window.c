@@ -289,7 +289,6 @@ static int lend_window_add(struct domain *d, struct lend_window *w)
 {
     struct lend_domain *ld = d->lend;
     unsigned int slot = 0;
-    int rc;
 
     ASSERT(arch_lend_locked(d));
 
@@ -323,11 +322,10 @@ static int lend_window_add(struct domain *d, struct lend_window *w)
      */
     ld->nr_windows++;
     smp_mb();
-    rc = arch_lend_check_borrower(d);
-    if ( rc )
+    if ( arch_lend_check_borrower(d) )
     {
         ld->nr_windows--;
-        return rc;
+        return -EOPNOTSUPP;
     }
 
     ld->windows[slot] = w;

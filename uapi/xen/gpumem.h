@@ -212,7 +212,8 @@ struct xen_gpumem_open_domain {
  * there; EADDRNOTAVAIL overlaps a range special to the platform (APICs, HPET,
  * MSI, first MiB); ERANGE ends past the guest's address width; ENOSPC too many
  * windows, or bytes in windows; EPERM the fd has no right to lend; EACCES does
- * not lie in the fd's ranges.
+ * not lie in the fd's ranges; EOPNOTSUPP the guest has come to use what lending
+ * does not go with (log-dirty mode, altp2m).
  */
 struct xen_gpumem_window_add {
 	__u32 size;

@@ -55,6 +55,7 @@ static const struct text texts[] = {
 	{ XGM_CALL_WINDOW_ADD, EEXIST, "another window is there, or something of the guest's: its RAM, say" },
 	{ XGM_CALL_WINDOW_ADD, EADDRNOTAVAIL, "the addresses are special to the platform: APICs, HPET, MSI, or the first MiB" },
 	{ XGM_CALL_WINDOW_ADD, ERANGE, "it ends past the guest's address width" },
+	{ XGM_CALL_WINDOW_ADD, EOPNOTSUPP, "the guest has come to use what lending does not go with: log-dirty mode, as for its migration, or altp2m" },
 	{ XGM_CALL_WINDOW_ADD, ENOSPC, "too many windows, or bytes in windows: of this descriptor, of one above it, or of the guest" },
 	{ XGM_CALL_WINDOW_ADD, EPERM, "the descriptor has not the right to lend" },
 	{ XGM_CALL_WINDOW_ADD, EACCES, "the addresses do not lie in the descriptor's ranges" },
@@ -63,6 +64,7 @@ static const struct text texts[] = {
 	{ XGM_CALL_WINDOW_REMOVE, EPERM, NOT_OURS ", and this one has not the right to remove" },
 
 	{ XGM_CALL_WINDOW_MOVE, EEXIST, "another window is there, or something of the guest's: its RAM, say; the window is where it was" },
+	{ XGM_CALL_WINDOW_MOVE, EOPNOTSUPP, "the guest has come to use what lending does not go with: log-dirty mode, as for its migration, or altp2m" },
 	{ XGM_CALL_WINDOW_MOVE, EADDRNOTAVAIL, "the addresses are special to the platform: APICs, HPET, MSI, or the first MiB; the window is where it was" },
 	{ XGM_CALL_WINDOW_MOVE, ERANGE, "it would end past the guest's address width; it is where it was" },
 	{ XGM_CALL_WINDOW_MOVE, ENOSPC, "too many windows, or bytes in windows" },

@@ -156,6 +156,8 @@ struct xen_lend_attach {
  *   -ENOSPC      max_windows is reached
  *   -ENOMEM      no memory for the window's bookkeeping
  *   -EBUSY       the borrower is dying
+ *   -EOPNOTSUPP  since ATTACH, the borrower has come to use what does not go
+ *                with lending: altp2m, or tracking of what it writes to
  *
  * flags: zero.
  */
