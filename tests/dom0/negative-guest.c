@@ -188,7 +188,10 @@ static void plug_over(void)
 	CHECK(to_physmap(1, 8, GFN + 1) < 0);
 	CHECK_EQ(guest_read(OWN), 0x1234);
 	untouched();
-	/* 2 MiB at once, of which some is lent. */
+	/* One page, several, and 2 MiB at once, of which some are lent. */
+	CHECK_EQ(reservation(6, GFN + 1, 0), 0);
+	CHECK_EQ(reservation(6, GFN & ~7ULL, 3), 0);
+	untouched();
 	CHECK_EQ(reservation(6, GFN & ~511ULL, 9), 0);
 	untouched();
 	CHECK_EQ(reservation(1, GFN & ~511ULL, 9), 0);

@@ -60,8 +60,11 @@ static void pages_come_back(void)
 
 static volatile uint64_t *lend_all(uint32_t *window)
 {
-	volatile uint64_t *map = map_shared(memfd_new(LENGTH), LENGTH);
+	int fd = memfd_new(LENGTH);
+	volatile uint64_t *map = map_shared(fd, LENGTH);
 
+	/* Unmapped, the pages are free. */
+	close(fd);
 	OK(gm_window_add(xgt_dom, XGT_WINDOW, LENGTH, XEN_GPUMEM_POLICY_MMIO,
 			 window));
 	OK(gm_bind(xgt_dom, *window, 0, LENGTH, map,
