@@ -8,6 +8,8 @@
  *   xg-guest domid NAME         prints the domid, fails if there is none
  *   xg-guest wait NAME SECONDS  until the domain is gone
  *   xg-guest destroy NAME
+ *   xg-guest state NAME         its vCPUs, as Xen and the guest itself see
+ *                               them, to the console: for one that hangs
  *
  * What the guest prints lands in /var/log/xen/console/guest-NAME.log.
  *
@@ -191,6 +193,21 @@ static int start(int argc, char **argv)
 	return 0;
 }
 
+/* Whatever of it works; a guest that hangs may not answer the last one. */
+static int state(const char *name)
+{
+	const char *list[] = { "xl", "vcpu-list", name, NULL };
+	/* Domains and their vCPUs, event channels, what the processor has. */
+	const char *keys[] = { "xl", "debug-keys", "qev", NULL };
+	const char *traces[] = { "xl", "sysrq", name, "l", NULL };
+
+	xl(list, NULL, 0);
+	xl(keys, NULL, 0);
+	xl(traces, NULL, 0);
+	sleep(3);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *verb = argc > 2 ? argv[1] : "";
@@ -220,6 +237,9 @@ int main(int argc, char **argv)
 
 		return xl(destroy, NULL, 0) ? 1 : 0;
 	}
-	fprintf(stderr, "usage: xg-guest start|domid|wait|destroy NAME ...\n");
+	if (!strcmp(verb, "state"))
+		return state(argv[2]);
+	fprintf(stderr,
+		"usage: xg-guest start|domid|wait|destroy|state NAME ...\n");
 	return 2;
 }

@@ -109,6 +109,18 @@ void guest_gone(const struct xgt_guest *g, unsigned int seconds)
 		FAIL("the guest is still there after %u s", seconds);
 }
 
+/*
+ * A vCPU of the test's guest does not get on: for the log, where it is.  Not
+ * for long, as the test's time is nearly over.
+ */
+static void guest_hangs(void)
+{
+	char *argv[] = { "xg-guest", "state", xgt_guest.name, NULL };
+
+	if (xgt_guest.name[0])
+		xgt_spawn(argv, NULL, 0);
+}
+
 /* --- the mailbox ------------------------------------------------------------ */
 
 /**
@@ -195,9 +207,11 @@ struct xgt_result box_wait(struct xgt_mailbox *box, unsigned int cpu)
 	struct xgt_result r;
 
 	for (unsigned int n = 0; !box_done(box, cpu); n++) {
-		if (xgt_now() > end)
+		if (xgt_now() > end) {
+			guest_hangs();
 			FAIL("vCPU %u does not end command %u (progress %lu)",
 			     cpu, s->cmd, s->progress);
+		}
 		usleep(n < 50 ? 200 : 2000);
 	}
 	r.status = s->status;
@@ -282,9 +296,11 @@ void cmd_advance(unsigned int cpu, uint64_t more)
 			box_ok(cmd_wait(cpu), "a loop", __FILE__, __LINE__);
 			FAIL("the loop of vCPU %u ended by itself", cpu);
 		}
-		if (xgt_now() > end)
+		if (xgt_now() > end) {
+			guest_hangs();
 			FAIL("the loop of vCPU %u stands still at %lu", cpu,
 			     cmd_progress(cpu));
+		}
 		usleep(500);
 	}
 }
