@@ -10,9 +10,9 @@
  */
 #include "xgt.h"
 
-#define LENGTH		(4 * MIB)
+#define LENGTH		(64 * MIB)
 /* Enough that a good part of the lent pages is among it. */
-#define BALLOON_KB	(128 * 1024L)
+#define BALLOON_KB	(256 * 1024L)
 /* What dom0's kernel may do with pages of its own meanwhile. */
 #define SLACK		16
 
