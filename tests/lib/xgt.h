@@ -92,6 +92,17 @@ int xgt_spawn(char *const argv[], char *out, size_t size);
 		FAIL("%s is not so", #cond);				\
 } while (0)
 
+/* @what becomes true, soon. */
+#define EVENTUALLY(what) do {						\
+	double __end = xgt_now() + 20;					\
+									\
+	while (!(what)) {						\
+		if (xgt_now() > __end)					\
+			FAIL("%s does not come true", #what);		\
+		xgt_sleep_ms(2);					\
+	}								\
+} while (0)
+
 #define CHECK_EQ(a, b) do {						\
 	unsigned long long __a = (a), __b = (b);			\
 									\

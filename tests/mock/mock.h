@@ -125,15 +125,4 @@ void call_start(struct mock_call *call, void (*fn)(void *arg), void *arg);
 bool call_done(struct mock_call *call);
 void call_join(struct mock_call *call);
 
-/* @what becomes true, soon. */
-#define EVENTUALLY(what) do {						\
-	double __end = xgt_now() + 20;					\
-									\
-	while (!(what)) {						\
-		if (xgt_now() > __end)					\
-			FAIL("%s does not come true", #what);		\
-		xgt_sleep_ms(2);					\
-	}								\
-} while (0)
-
 #endif /* TESTS_MOCK_H */
