@@ -358,6 +358,7 @@ static void unbind_shared(void *arg)
 	OK(gm_unbind(xgt_dom, shared_window, 0, SIZE));
 }
 
+/* Both are made to wait for the process's lock, the one who maps first. */
 static void unbind_while_mapping(void)
 {
 	struct mock_call unbind;
