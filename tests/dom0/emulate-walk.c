@@ -19,6 +19,8 @@
 /* What the table maps: far from the mailbox, whose table is another one. */
 #define TARGET	(XGT_WINDOW + 64 * MIB)
 #define LENGTH	(4 * PAGE)
+/* A hole that answers like a device, which the table does not map. */
+#define DEVICE	(TARGET + 4 * MIB)
 
 #define ENTRY_FRAME(e)	(((e) & 0x000ffffffffff000ULL) / PAGE)
 
@@ -142,8 +144,30 @@ static uint64_t emulated_read(uint64_t gpa)
 	return cmd_ok(0, XG_CMD_EMULATE, XG_EMULATE_READ, gpa).v[0];
 }
 
+/*
+ * A string instruction that stores what a device answers.  The processor never
+ * comes to the store, as it faults on the device each time that it executes the
+ * instruction: Xen's walk alone can ask for the table.  It could not be told
+ * from emulated_read(), where a prefix has the instruction emulated: when it is
+ * executed again, the prefix lies behind, and the processor walks.
+ */
+static void emulated_store(void)
+{
+	uint64_t before = walks();
+
+	drop_table();
+	memory[3] = memory[4] = 0;
+	CHECK_EQ(cmd_ok(0, XG_CMD_EMULATE, XG_EMULATE_PLAIN_MOVS, TARGET + 24,
+			DEVICE, 8ULL).v[0], 0);
+	CHECK_EQ(memory[3], ~0ULL);
+	CHECK_EQ(memory[4], 0);
+	EVENTUALLY(walks() > before);
+	CHECK_EQ(gm_pages(xgt_dom, table_window, 0, 0), 1);
+}
+
 static void walk(void)
 {
+	uint32_t device;
 	uint64_t before;
 
 	set_up();
@@ -164,6 +188,13 @@ static void walk(void)
 		CHECK_EQ(emulated_read(TARGET + 24), i);
 		CHECK_EQ(gm_pages(xgt_dom, table_window, 0, 0), 1);
 	}
+	OK(gm_window_add(xgt_dom, DEVICE, PAGE, XEN_GPUMEM_POLICY_MMIO,
+			 &device));
+	/* Its own tables are there from now on. */
+	CHECK_EQ(guest_read(DEVICE), ~0ULL);
+	for (int i = 0; i < 4; i++)
+		emulated_store();
+	fill(memory, LENGTH, 1);
 	/* What it says is what holds: two pages change places. */
 	drop_table();
 	for (int i = 0; i < 512; i++)
