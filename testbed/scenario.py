@@ -347,6 +347,7 @@ class Run:
         programs = len(self.scenario["run"])
         limit = programs * int(self.opts.timeout or self.scenario["timeout"])
         limit += 120
+        unhurried = limit
         machine = claim_machine()
         start = time.monotonic()
         with open(self.path("qemu.log"), "w", encoding="utf-8") as log:
@@ -358,6 +359,10 @@ class Run:
             while qemu.poll() is None and not self.reader.done:
                 time.sleep(0.1)
                 self.read_lines(start)
+                # As init does with its limits, see READY_SECONDS there; but
+                # this is from power-on, by another clock.
+                if self.reader.ready:
+                    limit = unhurried * max(1, self.reader.ready / 8)
                 if self.xen_panicked():
                     self.reader.problem = "Xen panicked, see console.log"
                     break
@@ -377,7 +382,7 @@ class Run:
         machine.close()
         self.read_lines(start)
         if hung:
-            self.reader.problem = f"hung: killed after {limit} s"
+            self.reader.problem = f"hung: killed after {limit:.0f} s"
         elif not self.reader.done and not self.reader.problem:
             self.reader.problem = "the machine ended before its tests did"
 

@@ -151,6 +151,7 @@ static int write_config(const char *path, int argc, char **argv)
 static int start_once(const char *name, const char *config)
 {
 	const char *create[] = { "xl", "create", config, NULL };
+	const char *pace = getenv("XG_PACE");
 	long from = log_size(name);
 	time_t end;
 	int domid;
@@ -158,7 +159,9 @@ static int start_once(const char *name, const char *config)
 	if (xl(create, NULL, 0))
 		return -2;
 	domid = domid_of(name);
-	for (end = time(NULL) + START_LIMIT; time(NULL) < end; usleep(50000)) {
+	/* See init.c. */
+	end = time(NULL) + START_LIMIT * (pace ? atof(pace) : 1);
+	for (; time(NULL) < end; usleep(50000)) {
 		if (said(name, READY, from))
 			return domid;
 		if (domid < 0 || domid_of(name) < 0)

@@ -83,7 +83,7 @@ static void fight(void (*revoke)(void), unsigned int threads)
 	struct xen_gpumem_window_query first, q;
 	uint64_t before[2], steps, half = length / 2, taken = 0;
 	pthread_t thread[4];
-	double end = xgt_now() + 200;
+	double end = xgt_now() + xgt_limit(200);
 
 	cmd_start(0, XG_CMD_UPDATE, XGT_WINDOW, half, 1);
 	cmd_start(1, XG_CMD_UPDATE, XGT_WINDOW + half, half, 2);

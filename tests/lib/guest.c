@@ -71,10 +71,12 @@ bool guest_find(struct xgt_guest *g, const char *name, unsigned int vcpus)
 void guest_destroy(struct xgt_guest *g)
 {
 	char *destroy[] = { "xg-guest", "destroy", g->name, NULL };
-	char *gone[] = { "xg-guest", "wait", g->name, "60", NULL };
+	char limit[16];
+	char *gone[] = { "xg-guest", "wait", g->name, limit, NULL };
 
 	if (!g->name[0])
 		return;
+	snprintf(limit, sizeof(limit), "%.0f", xgt_limit(60));
 	if (guest_alive(g)) {
 		xgt_spawn(destroy, NULL, 0);
 		xgt_spawn(gone, NULL, 0);
@@ -104,7 +106,7 @@ void guest_gone(const struct xgt_guest *g, unsigned int seconds)
 	char limit[16];
 	char *argv[] = { "xg-guest", "wait", (char *)g->name, limit, NULL };
 
-	snprintf(limit, sizeof(limit), "%u", seconds);
+	snprintf(limit, sizeof(limit), "%.0f", xgt_limit(seconds));
 	if (xgt_spawn(argv, NULL, 0))
 		FAIL("the guest is still there after %u s", seconds);
 }
@@ -131,10 +133,15 @@ static void guest_hangs(void)
  */
 void box_open(struct xgt_mailbox *box, int dom, unsigned int vcpus)
 {
+	int ret;
+
 	box->dom = dom;
 	box->page = (volatile void *)map_shared(memfd_new(PAGE), PAGE);
-	OK(gm_window_add(dom, XG_ARENA_BASE, PAGE, XEN_GPUMEM_POLICY_MMIO,
-			 &box->window));
+	/* A helper of the last test's, which has the fd, may still be dying. */
+	EVENTUALLY((ret = gm_window_add(dom, XG_ARENA_BASE, PAGE,
+					XEN_GPUMEM_POLICY_MMIO,
+					&box->window)) != -EEXIST);
+	OK(ret);
 	OK(gm_bind(dom, box->window, 0, PAGE, box->page,
 		   XEN_GPUMEM_BIND_WRITE_FIRST, XEN_GPUMEM_POLICY_INJECT));
 	__atomic_store_n(&box->page->magic, XG_MAGIC, __ATOMIC_RELEASE);
@@ -203,7 +210,7 @@ bool box_done(struct xgt_mailbox *box, unsigned int cpu)
 struct xgt_result box_wait(struct xgt_mailbox *box, unsigned int cpu)
 {
 	volatile struct xg_slot *s = &box->page->slot[cpu];
-	double end = xgt_now() + WAIT_LIMIT;
+	double end = xgt_now() + xgt_limit(WAIT_LIMIT);
 	struct xgt_result r;
 
 	for (unsigned int n = 0; !box_done(box, cpu); n++) {
@@ -289,7 +296,7 @@ uint64_t cmd_progress(unsigned int cpu)
 void cmd_advance(unsigned int cpu, uint64_t more)
 {
 	uint64_t until = cmd_progress(cpu) + more;
-	double end = xgt_now() + WAIT_LIMIT;
+	double end = xgt_now() + xgt_limit(WAIT_LIMIT);
 
 	while (cmd_progress(cpu) < until) {
 		if (box_done(&xgt_box, cpu)) {

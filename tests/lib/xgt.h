@@ -52,7 +52,7 @@ struct xgt_test {
 	const char *reqs;
 	void (*fn)(void);
 	unsigned int flags;
-	unsigned int limit;		/* seconds; zero: 120 */
+	unsigned int limit;		/* xgt_limit(); zero: 120 */
 };
 
 /* The one that runs: for a function that serves several entries of a table. */
@@ -72,6 +72,7 @@ void xgt_skip(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
 void xgt_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 double xgt_now(void);
+double xgt_limit(double seconds);
 void xgt_sleep_ms(unsigned int ms);
 
 /* Fork; the child runs @fn and exits.  xgt_join() wants it to have passed. */
@@ -94,7 +95,7 @@ int xgt_spawn(char *const argv[], char *out, size_t size);
 
 /* @what becomes true, soon. */
 #define EVENTUALLY(what) do {						\
-	double __end = xgt_now() + 20;					\
+	double __end = xgt_now() + xgt_limit(20);			\
 									\
 	while (!(what)) {						\
 		if (xgt_now() > __end)					\

@@ -96,7 +96,7 @@ const char *program_err(struct program *p)
  */
 void program_says(struct program *p, const char *what)
 {
-	double end = xgt_now() + 20;
+	double end = xgt_now() + xgt_limit(20);
 
 	while (!strstr(program_out(p), what)) {
 		if (xgt_now() > end)
