@@ -223,6 +223,8 @@ static void unprivileged(void)
 	uint32_t window = window_of(SMALL);
 
 	xgt_join(xgt_fork_user(user, &window));
+	/* Who served its last fault may have had its memory a moment longer. */
+	EVENTUALLY(!gm_pages(xgt_dom, window, 0, 0));
 	guest_read_faults(XGT_WINDOW);
 	OK(gm_unbind(xgt_dom, window, 0, SMALL));
 }

@@ -576,7 +576,7 @@ static const struct xgt_test tests[] = {
 	{ "L5-neg-13-vcpu-areas", "L5,N13", vcpu_areas, XGT_GUEST, 0 },
 	{ "L5-neg-13-event-channels", "L5,N13", event_channels, XGT_GUEST, 0 },
 	{ "L5-neg-13-buffers", "L5,N13", buffers, XGT_GUEST, 0 },
-	{ "L5-neg-20-no-log-flood", "L5,L19,N20", no_flood, XGT_GUEST, 0 },
+	{ "L5-neg-20-no-log-flood", "L5,L19,N20", no_flood, XGT_GUEST, 240 },
 };
 
 XGT_MAIN(tests)

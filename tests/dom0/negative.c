@@ -501,7 +501,7 @@ static void faults(void)
 	/* Two wait; there is room for one. */
 	cmd_start(0, XG_CMD_READ, XGT_WINDOW, 8);
 	cmd_start(1, XG_CMD_WRITE, XGT_WINDOW + PAGE, 8, 7);
-	for (int i = 0; i < 2000 && (raw_poll(16, XEN_LEND_POLL_ALL, &more), more ||
+	for (int i = 0; i < 12000 && (raw_poll(16, XEN_LEND_POLL_ALL, &more), more ||
 	     raw_poll(16, XEN_LEND_POLL_ALL, NULL) < 2); i++)
 		xgt_sleep_ms(5);
 	CHECK_EQ(raw_poll(1, XEN_LEND_POLL_ALL, &more), 1);

@@ -81,6 +81,17 @@ static void control(void)
 }
 
 /*
+ * The guest's loop may have been off the CPU all the while, between its last
+ * read and its look at the flag: it is to read once more before it is stopped.
+ */
+static void look_again(void)
+{
+	uint64_t until = cmd_progress(1) + 2 * 64;
+
+	EVENTUALLY(box_done(&xgt_box, 1) || cmd_progress(1) >= until);
+}
+
+/*
  * One trial: the guest spins on frame @a; @revoke takes it away, the marker
  * goes into it at once.  Returns the guest's results.
  */
@@ -94,6 +105,7 @@ static struct xgt_result trial(struct frame *a, void (*revoke)(void *arg),
 	/* Long enough to be seen, too short for much else to happen. */
 	for (double end = xgt_now() + 0.02; xgt_now() < end; )
 		__asm__ volatile("pause");
+	look_again();
 	if (!ends)
 		return cmd_stop(1);
 	return cmd_stop_any(1);

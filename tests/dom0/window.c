@@ -136,8 +136,9 @@ static void rebind_replace(void)
 	cmd_start(1, XG_CMD_EITHER, XGT_WINDOW, LENGTH, 1, 2);
 	for (int i = 1; i <= 200; i++) {
 		OK(bind_all(window, map[i & 1], XEN_GPUMEM_BIND_REPLACE));
-		if (i % 8 == 0)
-			cmd_advance(i / 8 & 1, 1);
+		/* Each vCPU has a whole round of each of the two in turn. */
+		if (i % 9 == 0)
+			cmd_advance(i / 18 & 1, 2);
 	}
 	r[0] = cmd_stop(0);
 	r[1] = cmd_stop(1);

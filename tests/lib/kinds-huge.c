@@ -103,6 +103,14 @@ static void need_thp(void)
 		xgt_skip("no transparent huge pages here (a PV dom0?)");
 }
 
+/* The first touch gets small pages where no large one is free just then. */
+static void make_huge(struct backing *b)
+{
+	fill_word(b->map, b->length, 1);
+	if (!(page_flags(b->map) & PAGE_THP))
+		move_collapse(b);
+}
+
 static void check_huge(struct backing *b)
 {
 	if (!(page_flags(b->map) & PAGE_THP))
@@ -127,7 +135,7 @@ static void make_thp(struct backing *b)
 	if (backing_map(b, MAP_FIXED) ||
 	    madvise((void *)b->map, b->length, MADV_HUGEPAGE))
 		FAIL("huge pages: %s", strerror(errno));
-	fill_word(b->map, b->length, 1);
+	make_huge(b);
 	check_huge(b);
 }
 
@@ -148,7 +156,7 @@ static void make_thp_shmem(struct backing *b)
 	b->map = aligned(b->length);
 	if (backing_map(b, MAP_FIXED))
 		FAIL("mmap: %s", strerror(errno));
-	fill_word(b->map, b->length, 1);
+	make_huge(b);
 	check_huge(b);
 }
 

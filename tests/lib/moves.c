@@ -51,8 +51,11 @@ void move_pageout(struct backing *b)
 		FAIL("%s: not reclaimed", b->kind->name);
 	/* Where the guest fetches it back at once, some must do. */
 	for (int try = 0; revoked(b) == before; try++) {
-		if (try == 20)
+		if (try == 200)
 			FAIL("%s: nothing was reclaimed", b->kind->name);
+		/* Or it has not come to that yet. */
+		if (try)
+			xgt_sleep_ms(5);
 		page_out_once(b->map, b->length);
 	}
 }
@@ -73,6 +76,8 @@ static void move_one(struct backing *b, uint64_t at)
 	uint64_t before = page_frame(page);
 
 	for (int try = 0; page_frame(page) == before; try++) {
+		if (try)
+			xgt_sleep_ms(5);
 		/* Busy, or just taken away: it has to be there for that. */
 		if (madvise(page, PAGE, MADV_SOFT_OFFLINE) && errno != EBUSY &&
 		    errno != EIO && errno != EAGAIN)
@@ -100,8 +105,11 @@ void move_migrate(struct backing *b)
 	}
 	node = node_of(b->map) ? 0 : 1;
 	/* A page that someone just looks at is left where it is. */
-	for (int try = 0; got != pages && try < 20; try++)
+	for (int try = 0; got != pages && try < 20; try++) {
+		if (try)
+			xgt_sleep_ms(5);
 		got = migrate_pages_to(b->map, b->length, node);
+	}
 	if (got != pages)
 		FAIL("%s: %lu of %lu pages migrated", b->kind->name, got,
 		     pages);
@@ -249,10 +257,11 @@ void move_split(struct backing *b)
 void move_collapse(struct backing *b)
 {
 	/* A page in use for a moment is no reason to give up. */
-	for (int try = 0; try < 20; try++) {
+	for (int try = 0; try < (b->busy ? 20 : 200); try++) {
 		if (!madvise((void *)b->map, b->length, MADV_COLLAPSE))
 			return;
-		if (errno != EAGAIN && errno != EBUSY && errno != EINVAL)
+		if (errno != EAGAIN && errno != EBUSY && errno != EINVAL &&
+		    errno != ENOMEM)
 			break;
 		xgt_sleep_ms(5);
 	}

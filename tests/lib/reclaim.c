@@ -136,10 +136,12 @@ static bool resident(volatile void *p, uint64_t length)
  */
 bool page_out(volatile void *p, uint64_t length)
 {
-	for (int try = 0; try < 20; try++) {
+	for (int try = 0; try < 50; try++) {
 		page_out_once(p, length);
 		if (!resident(p, length))
 			return true;
+		/* Someone has one of them in hand at the moment. */
+		xgt_sleep_ms(5);
 	}
 	return false;
 }

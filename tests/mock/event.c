@@ -22,7 +22,7 @@ static struct xen_gpumem_event next_event(int fd)
 	struct xen_gpumem_event e;
 	int ret;
 
-	CHECK(poll(&p, 1, 5000) >= 0);
+	CHECK(poll(&p, 1, 20000) >= 0);
 	ret = gm_event(fd, &e);
 	if (ret != 1)
 		FAIL("no event: %s", ret ? xgt_errname(-ret) : "the end");
@@ -159,8 +159,7 @@ static void orphans(void)
 	CHECK_EQ(e.length, 99 * PAGE);
 	/* They have a policy still, and that is told as any failure. */
 	g_expect(BASE + 2 * PAGE, READ, XGM_INJECTED);
-	while (gm_event(xgt_dom, &e) == 1 &&
-	       e.type == XEN_GPUMEM_EVENT_ORPHAN) {
+	while ((e = next_event(xgt_dom)).type == XEN_GPUMEM_EVENT_ORPHAN) {
 		CHECK_EQ(e.window, w[1]);
 		CHECK_EQ(e.count, 1);
 		CHECK_EQ(e.offset, PAGE);
@@ -218,6 +217,8 @@ static void overflow(void)
 		g_expect(BASE + 2 * i * PAGE, READ, XGM_INJECTED);
 	/* One that is known already is counted there, though all is full. */
 	g_expect(BASE + 20 * PAGE, READ, XGM_INJECTED);
+	/* The guest is answered first: not before it has been counted. */
+	wait_served(w);
 	for (unsigned int i = 0; i < 10; i++)
 		expect_fault(xgt_dom, w, 2 * i, ENODATA,
 			     XEN_GPUMEM_ACCESS_READ);
@@ -348,6 +349,8 @@ static void gone(void)
 	window_of(p, SIZE);
 	OK(munmap((void *)p, SIZE));
 	g_expect(BASE, READ, XGM_INJECTED);
+	/* Nothing is told after the end. */
+	EVENTUALLY(poll_now(xgt_dom) == POLLIN);
 	CHECK_EQ(poll_now(child), 0);
 	mock_kill(true);
 	EVENTUALLY(poll_now(child) == (POLLIN | POLLHUP));

@@ -371,7 +371,7 @@ static int suspend(void)
 	if (ret)
 		xgt_skip("no test of suspending: %s", xgt_errname(-ret));
 	put("/sys/module/suspend/parameters/pm_test_delay", "1");
-	put("/sys/power/pm_freeze_timeout", "2000");
+	put("/sys/power/pm_freeze_timeout", "10000");
 	return put("/sys/power/state", "freeze");
 }
 

@@ -112,6 +112,7 @@ static void lose(const struct loss *loss)
 		g_write(BASE + i * PAGE + 8, i);
 		CHECK_EQ(g_read(BASE + i * PAGE), 7000 + i);
 	}
+	wait_served(w);
 	if (loss->fn(p, fd))
 		FAIL("%s: %s", loss->what, strerror(errno));
 	for (int i = 0; i < PAGES; i++)
@@ -163,6 +164,7 @@ static void lose_part(void)
 	w = window_of(p, SIZE);
 	for (int i = 0; i < PAGES; i++)
 		g_write(BASE + i * PAGE + 8, 1);
+	wait_served(w);
 	OK(madvise((char *)p + 2 * PAGE, 3 * PAGE, MADV_DONTNEED));
 	for (int i = 0; i < PAGES; i++)
 		CHECK_EQ(g_has(w, i), i < 2 || i >= 5);
@@ -231,6 +233,7 @@ static void fork_with(bool whole)
 	w = window_of(forked, SIZE);
 	for (int i = 0; i < PAGES; i++)
 		g_write(BASE + i * PAGE, 500 + i);
+	wait_served(w);
 	CHECK(g_can_write(w, 0));
 	CHECK(!pipe(pipes));
 	pid = xgt_fork(fork_child, pipes);

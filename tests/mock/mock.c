@@ -8,9 +8,12 @@
 #include "mock.h"
 
 /* Long enough for an emulated machine; a vCPU that waits longer hangs. */
-#define HANG_MS		20000
+#define HANG_MS		(int)(xgt_limit(20) * 1000)
 
 int mock_ctl = -1;
+
+/* Faults that the driver had fetched when the last window was made. */
+static uint64_t polled_before;
 
 static int ctl(unsigned long nr, void *arg)
 {
@@ -509,6 +512,28 @@ void wait_waiting(unsigned int vcpus)
 	EVENTUALLY(mock_stats().out_waiting == vcpus);
 }
 
+static uint64_t faults_served(uint32_t window)
+{
+	struct xen_gpumem_window_query q;
+
+	OK(gm_query(xgt_dom, window, 0, 0, &q));
+	return q.out_faults;
+}
+
+/**
+ * wait_served - wait until all faults are dealt with that the driver has
+ * @window: window_new()'s last, the only one touched since; no vCPU waits
+ *
+ * A vCPU runs as soon as its page is there, be it by the fault of another one
+ * or on a neighbour.  Its own fault may be served later, and rightly brings the
+ * page in again if it was taken meanwhile.
+ */
+void wait_served(uint32_t window)
+{
+	EVENTUALLY(faults_served(window) ==
+		   mock_stats().out_polled - polled_before);
+}
+
 /* --- memory ------------------------------------------------------------- */
 
 /**
@@ -521,6 +546,7 @@ uint32_t window_new(uint64_t length, uint32_t hole_policy)
 	uint32_t window;
 
 	OK(gm_window_add(xgt_dom, BASE, length, hole_policy, &window));
+	polled_before = mock_stats().out_polled;
 	return window;
 }
 

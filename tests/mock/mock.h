@@ -89,6 +89,8 @@ bool run_done(struct mock_run *run);
 uint64_t run_join(struct mock_run *run, enum xgm_result result);
 /* Wait until so many vCPUs wait. */
 void wait_waiting(unsigned int vcpus);
+/* Wait until no fault is left that may be served late. */
+void wait_served(uint32_t window);
 
 /* --- memory ------------------------------------------------------------- */
 

@@ -296,6 +296,14 @@ static void unbind_under_slow(void)
 	mock_end();
 }
 
+/* So many faults were fetched, and each is in the hands of a job. */
+static bool all_polled(uint64_t faults)
+{
+	struct xgm_stats s = mock_stats();
+
+	return s.out_polled == faults && s.out_done == s.out_events;
+}
+
 /*
  * A vCPU that leaves fault after fault behind does not gather sleepers; but in
  * the end it is served.
@@ -303,6 +311,7 @@ static void unbind_under_slow(void)
 static void abandoned_faults(void)
 {
 	struct mock_run run;
+	uint64_t polled;
 	struct uffd u;
 	uint32_t w;
 
@@ -319,7 +328,10 @@ static void abandoned_faults(void)
 		run_join(&run, XGM_NOWINDOW);
 		OK(gm_window_move(xgt_dom, w, BASE));
 	}
+	polled = mock_stats().out_polled;
 	run_start(&run, 0, BASE + 63 * PAGE, READ, 0);
+	/* Or it is an earlier one's turn when a job comes back. */
+	EVENTUALLY(all_polled(polled + 1));
 	xgt_sleep_ms(100);
 	CHECK(!run_done(&run));
 	uffd_give(&u, 0, 1);
@@ -511,6 +523,8 @@ static void many_vcpus(void)
 		mock_release(XGM_OP_POLL);
 		for (int i = 0; i < 64; i++)
 			CHECK_EQ(run_join(&run[i], XGM_DONE), 800 + 63 - i);
+		/* A page that came late would not be waited for. */
+		wait_served(w);
 		OK(gm_window_move(xgt_dom, w, BASE));
 	}
 	mock_end();

@@ -48,7 +48,10 @@ static bool page_out(volatile void *p, unsigned int pages)
 	unsigned char resident[PAGES];
 	bool gone = false;
 
-	for (int try = 0; !gone && try < 10; try++) {
+	for (int try = 0; !gone && try < 50; try++) {
+		/* What is still being written, or isolated, goes later. */
+		if (try)
+			xgt_sleep_ms(20);
 		set_file("/proc/sys/vm/compact_memory", "1");
 		OK(madvise((void *)p, pages * PAGE, MADV_PAGEOUT));
 		OK(mincore((void *)p, pages * PAGE, resident));
@@ -106,6 +109,8 @@ static void lazily_freed(void)
 	set_file("/proc/sys/vm/compact_memory", "1");
 	OK(madvise((void *)p, PAGE, MADV_FREE));
 	OK(madvise((void *)other, PAGE, MADV_FREE));
+	/* And the mark, too, waits in such a list. */
+	set_file("/proc/sys/vm/compact_memory", "1");
 	g_write(BASE, 0x5eed);
 	CHECK(page_out(p, 1));
 	CHECK(page_out(other, 1));

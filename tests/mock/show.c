@@ -83,7 +83,8 @@ static void show_fdinfo(void)
 	must_have(fdinfo(xgt_dom), "xen-gpumem-bytes:\t16384\n");
 	OK(munmap((void *)p, SIZE));
 	g_expect(BASE, READ, XGM_INJECTED);
-	must_have(fdinfo(child), "xen-gpumem-events:\t1\n");
+	/* The guest is answered first. */
+	EVENTUALLY(strstr(fdinfo(child), "xen-gpumem-events:\t1\n"));
 	mock_kill(true);
 	EVENTUALLY(strstr(fdinfo(child), "xen-gpumem-alive:\t0\n"));
 	mock_end();
@@ -151,7 +152,9 @@ static void show_debugfs(void)
 	OK(madvise((void *)p, PAGE, MADV_DONTNEED));
 
 	must_have(debug_file("fds"), "windows 2 bindings 3000");
-	must_have(debug_file("windows"), "faults 2 failed 0 retries 0 mapped 2");
+	/* A fault is counted when the guest has its page already. */
+	EVENTUALLY(strstr(debug_file("windows"),
+			  "faults 2 failed 0 retries 0 mapped 2"));
 	must_have(debug_file("windows"), "gfn 0xffffffffffffffff pages 0x8 ");
 	debug_file("bindings");
 	CHECK_EQ(lines_with(text, " address "), many);
@@ -233,6 +236,8 @@ static void show_traces(void)
 	set_file(TRACING "events/xen_gpumem/enable", "1");
 	w = window_of(p, SIZE);
 	g_write(BASE + 3 * PAGE, 1);
+	/* It is told of when the guest has its page already. */
+	EVENTUALLY(strstr(read_file(TRACING "trace"), "xen_gpumem_fault: "));
 	OK(gm_window_move(xgt_dom, w, XEN_GPUMEM_PARKED));
 	OK(gm_window_move(xgt_dom, w, BASE));
 	OK(munmap((void *)p, SIZE));
@@ -286,7 +291,8 @@ static void charged(void *arg)
 	xgt_info("%u bindings cost %lu KiB, one of 16 GiB %lu KiB", many,
 		 small / 1024, large / 1024);
 	CHECK(small >= many * 200);
-	CHECK(large >= 16 * GIB / PAGE / 2);
+	/* What was freed before may be given back only now. */
+	CHECK(large >= 16 * GIB / PAGE / 2 - 64 * KIB);
 	/* All of it is given back. */
 	OK(gm_unbind(xgt_dom, charged_window, 0, 32 * GIB));
 	EVENTUALLY(kernel_bytes() < before + small / 4);

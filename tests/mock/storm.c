@@ -153,6 +153,8 @@ static void rebind_is_done(void)
 
 		g_write(BASE + page * PAGE + 8, i);
 		CHECK_EQ(p[(i - 1) % 2][page * PAGE / 8 + 1], i);
+		/* Or a late fault may bring in what is bound then. */
+		wait_served(w);
 		OK(gm_bind(xgt_dom, w, 0, SIZE, p[i % 2],
 			   XEN_GPUMEM_BIND_REPLACE, XEN_GPUMEM_POLICY_INJECT));
 		CHECK_EQ(mock_stats().out_present, 0);

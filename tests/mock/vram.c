@@ -44,6 +44,7 @@ static void moves(void)
 			g_write(BASE + i * PAGE, 1001 + i + round);
 			check_place(w, i, vram, start, end);
 		}
+		wait_served(w);
 		OK(gm_query(xgt_dom, w, 0, 0, &q));
 		CHECK_EQ(q.out_io, vram ? q.out_pages : 0);
 		CHECK_EQ(q.out_noncacheable, q.out_io);
