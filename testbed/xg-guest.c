@@ -164,7 +164,7 @@ static int start_once(const char *name, const char *config)
 	for (; time(NULL) < end; usleep(50000)) {
 		if (said(name, READY, from))
 			return domid;
-		if (domid < 0 || domid_of(name) < 0)
+		if (domid < 0 || !xen_domain_exists(domid))
 			/* Its last words may still be on their way. */
 			return usleep(300000), said(name, READY, from) ?
 				domid : -1;
@@ -228,11 +228,13 @@ int main(int argc, char **argv)
 	if (!strcmp(verb, "wait") && argc == 4) {
 		time_t end = time(NULL) + atoi(argv[3]);
 
-		while (domid_of(argv[2]) >= 0) {
-			if (time(NULL) >= end)
-				return 1;
-			usleep(100000);
-		}
+		/* Not xl's word each time: it takes long to say it. */
+		for (int domid; (domid = domid_of(argv[2])) >= 0; )
+			do {
+				if (time(NULL) >= end)
+					return 1;
+				usleep(100000);
+			} while (xen_domain_exists(domid));
 		return 0;
 	}
 	if (!strcmp(verb, "destroy")) {

@@ -19,6 +19,9 @@
 /* Free pages in Xen's heap, or -1. */
 long xen_free_pages(void);
 
+/* Does a domain exist, be it only as a zombie? */
+bool xen_domain_exists(int domid);
+
 /* Frequency of the time stamp counter in kHz, or 0. */
 long xen_cpu_khz(void);
 

@@ -146,16 +146,16 @@ static bool hung(void)
 /* As cmd_advance(); but false if the guest has hung itself. */
 static bool gets_on(unsigned int cpu)
 {
-	uint64_t since = cmd_progress(cpu);
-	double look = xgt_now() + xgt_limit(10);
-	double end = look + xgt_limit(50);
+	uint64_t before = cmd_progress(cpu);
+	double since = xgt_now();
+	double look = since + xgt_limit(10), end = since + xgt_limit(60);
 
 	while (!box_done(&xgt_box, cpu) && xgt_now() < end) {
-		if (cmd_progress(cpu) != since)
+		if (cmd_progress(cpu) != before)
 			return true;
 		if (xgt_now() > look && hung())
 			return false;
-		xgt_sleep_ms(1);
+		xgt_pause(since);
 	}
 	cmd_advance(cpu, 1);
 	return true;

@@ -105,14 +105,14 @@ static void sleep_us(long us)
  * @rounds: looks at the mailbox since the last one
  *
  * Stay awake for a moment, as commands often follow each other, then leave the
- * emulator's few CPUs to others.
+ * emulator's few CPUs to others: longer each time, as waking up is dear there.
  */
 void port_idle(unsigned int rounds)
 {
 	if (rounds < 500)
 		__builtin_ia32_pause();
 	else
-		sleep_us(2000);
+		sleep_us(rounds < 518 ? (rounds - 498) * 1000L : 20000);
 }
 
 /**

@@ -210,16 +210,16 @@ bool box_done(struct xgt_mailbox *box, unsigned int cpu)
 struct xgt_result box_wait(struct xgt_mailbox *box, unsigned int cpu)
 {
 	volatile struct xg_slot *s = &box->page->slot[cpu];
-	double end = xgt_now() + xgt_limit(WAIT_LIMIT);
+	double since = xgt_now();
 	struct xgt_result r;
 
-	for (unsigned int n = 0; !box_done(box, cpu); n++) {
-		if (xgt_now() > end) {
+	while (!box_done(box, cpu)) {
+		if (xgt_now() > since + xgt_limit(WAIT_LIMIT)) {
 			guest_hangs();
 			FAIL("vCPU %u does not end command %u (progress %lu)",
 			     cpu, s->cmd, s->progress);
 		}
-		usleep(n < 50 ? 200 : 2000);
+		xgt_pause(since);
 	}
 	r.status = s->status;
 	for (int i = 0; i < XG_RESULTS; i++)
@@ -296,19 +296,19 @@ uint64_t cmd_progress(unsigned int cpu)
 void cmd_advance(unsigned int cpu, uint64_t more)
 {
 	uint64_t until = cmd_progress(cpu) + more;
-	double end = xgt_now() + xgt_limit(WAIT_LIMIT);
+	double since = xgt_now();
 
 	while (cmd_progress(cpu) < until) {
 		if (box_done(&xgt_box, cpu)) {
 			box_ok(cmd_wait(cpu), "a loop", __FILE__, __LINE__);
 			FAIL("the loop of vCPU %u ended by itself", cpu);
 		}
-		if (xgt_now() > end) {
+		if (xgt_now() > since + xgt_limit(WAIT_LIMIT)) {
 			guest_hangs();
 			FAIL("the loop of vCPU %u stands still at %lu", cpu,
 			     cmd_progress(cpu));
 		}
-		usleep(500);
+		xgt_pause(since);
 	}
 }
 

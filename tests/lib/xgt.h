@@ -73,6 +73,7 @@ void xgt_skip(const char *fmt, ...)
 void xgt_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 double xgt_now(void);
 double xgt_limit(double seconds);
+void xgt_pause(double since);
 void xgt_sleep_ms(unsigned int ms);
 
 /* Fork; the child runs @fn and exits.  xgt_join() wants it to have passed. */
@@ -95,12 +96,12 @@ int xgt_spawn(char *const argv[], char *out, size_t size);
 
 /* @what becomes true, soon. */
 #define EVENTUALLY(what) do {						\
-	double __end = xgt_now() + xgt_limit(20);			\
+	double __since = xgt_now();					\
 									\
 	while (!(what)) {						\
-		if (xgt_now() > __end)					\
+		if (xgt_now() > __since + xgt_limit(20))		\
 			FAIL("%s does not come true", #what);		\
-		xgt_sleep_ms(2);					\
+		xgt_pause(__since);					\
 	}								\
 } while (0)
 
