@@ -118,10 +118,10 @@ build_helpers()
 	"$top/testbed/in-root" sh -eu -c '
 		cd testbed
 		flags="-O2 -Wall -Wextra -Werror -static -D_GNU_SOURCE"
-		gcc $flags -o ../build/image/init init.c outbox.c physinfo.c
-		gcc $flags -o ../build/image/xg-guest xg-guest.c physinfo.c
+		gcc $flags -o ../build/image/init init.c outbox.c xencall.c
+		gcc $flags -o ../build/image/xg-guest xg-guest.c xencall.c
 		gcc $flags -o ../build/image/smoke smoke.c
-		gcc $flags -o ../build/image/boots boots.c physinfo.c
+		gcc $flags -o ../build/image/boots boots.c xencall.c
 		gcc $flags -o ../build/image/smoke-guest smoke-guest.c'
 }
 

@@ -19,8 +19,13 @@
 /* Free pages in Xen's heap, or -1. */
 long xen_free_pages(void);
 
-/* Does a domain exist, be it only as a zombie? */
-bool xen_domain_exists(int domid);
+/* The domain with this number or the next that there is, or -1. */
+int xen_next_domain(int domid);
+
+/* A guest's I/O port that is one of the machine's. */
+bool xen_map_port(int domid, unsigned int port, unsigned int machine);
+
+bool xen_unpause(int domid);
 
 /* Frequency of the time stamp counter in kHz, or 0. */
 long xen_cpu_khz(void);
