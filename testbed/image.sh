@@ -169,6 +169,7 @@ make_top()
 	pack_guest "$base/smoke-guest" smoke
 	if [ -x "$tests/guest/init" ]; then
 		pack_guest "$tests/guest/init" initramfs
+		cp "$tests/guest/bare" "$tree/guest/"
 	fi
 	pack "$tree" "$out/top.cpio"
 	rm -r "$tree"

@@ -524,6 +524,8 @@ static void run_scenario(void)
 		line[strcspn(line, "\n")] = '\0';
 		if (!strncmp(line, "module ", 7))
 			ok = load_named_modules(line + 7);
+		else if (!strncmp(line, "guest ", 6))
+			setenv("XG_GUEST", line + 6, 1);
 		else if (!strncmp(line, "timeout ", 8))
 			program_timeout = atoi(line + 8);
 		else if (!strncmp(line, "run ", 4))

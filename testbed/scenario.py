@@ -14,6 +14,9 @@ in tests/scenarios, lines of "key = value":
              the kernel without Xen, for tests of the driver on its mock
   quick-dom0 those of them that make check runs (default all)
   xen        hypervisor build to run it with (default debug)
+  guest      what its guests are, where a program asks for no other: linux, or
+             bare, which is nothing but the command server of tests/guest
+             (default linux)
   suite      quick (make check), full (make check-full), soak, or draft: not
              seen to pass yet, run by name only (default quick)
   module     sets of kernel modules to load in dom0 (testbed/image.sh), each
@@ -61,7 +64,7 @@ HARMLESS = re.compile(
 DEFAULTS = {
     "timeout": "120", "smp": "2", "threads": "one", "dom0": "pv", "quick-dom0": "",
     "xen": "debug", "suite": "quick", "module": "", "xen-args": "", "dom0-args": "",
-    "qemu-args": "", "vga": "qxl",
+    "qemu-args": "", "vga": "qxl", "guest": "linux",
 }
 LISTS = ("run", "allow")
 
@@ -276,6 +279,7 @@ class Run:
         text = ""
         if self.scenario["module"]:
             text += f"module {self.scenario['module']}\n"
+        text += f"guest {self.scenario['guest']}\n"
         text += f"timeout {self.opts.timeout or self.scenario['timeout']}\n"
         text += "".join(f"run {r}\n" for r in self.scenario["run"])
         with open(self.path("initrd"), "wb") as out:

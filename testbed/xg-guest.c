@@ -25,7 +25,13 @@
 #define READY		"XG-GUEST ready"
 #define START_LIMIT	300
 
-static const char kernel[] = "/guest/vmlinuz";
+/* The guest that the scenario wants: see bare.c of tests/guest. */
+static bool bare(void)
+{
+	const char *guest = getenv("XG_GUEST");
+
+	return guest && !strcmp(guest, "bare");
+}
 
 static int xl(const char *const argv[], char *out, size_t size)
 {
@@ -111,7 +117,7 @@ static long log_size(const char *name)
 
 static int write_config(const char *path, int argc, char **argv)
 {
-	const char *ramdisk = "/guest/initramfs";
+	const char *ramdisk = bare() ? NULL : "/guest/initramfs";
 	FILE *f = fopen(path, "we");
 	int i = 3;
 	long khz;
@@ -124,7 +130,12 @@ static int write_config(const char *path, int argc, char **argv)
 		ramdisk = argv[i + 1];
 		i += 2;
 	}
-	fprintf(f, "kernel = \"%s\"\nramdisk = \"%s\"\n", kernel, ramdisk);
+	/* Whoever brings a ramdisk wants Linux. */
+	if (ramdisk)
+		fprintf(f, "kernel = \"/guest/vmlinuz\"\nramdisk = \"%s\"\n",
+			ramdisk);
+	else
+		fprintf(f, "kernel = \"/guest/bare\"\n");
 	/* RDTSC would be intercepted otherwise: 133,000 exits at boot. */
 	fprintf(f, "tsc_mode = \"native\"\n");
 	fprintf(f, "on_poweroff = \"destroy\"\non_reboot = \"destroy\"\n");
