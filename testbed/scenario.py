@@ -50,6 +50,9 @@ SCENARIOS = os.path.join(TOP, "tests", "scenarios")
 # In the tool root: the one that testbed/qemu.sh built.
 QEMU = os.environ.get("XG_QEMU", "/usr/local/bin/qemu-system-x86_64")
 
+# How much longer than usual the limits may get on a slow machine.
+MAX_PACE = float(os.environ.get("XG_MAX_PACE", "20"))
+
 # What no log may hold, whoever wrote the line.
 TROUBLE = re.compile(
     r"WARNING: |\bWARN(_ON)?\b|\bBUG\b|Call Trace|Assertion .* failed|lockdep"
@@ -280,6 +283,7 @@ class Run:
         if self.scenario["module"]:
             text += f"module {self.scenario['module']}\n"
         text += f"guest {self.scenario['guest']}\n"
+        text += f"pace {MAX_PACE}\n"
         text += f"timeout {self.opts.timeout or self.scenario['timeout']}\n"
         text += "".join(f"run {r}\n" for r in self.scenario["run"])
         with open(self.path("initrd"), "wb") as out:
@@ -366,7 +370,8 @@ class Run:
                 # As init does with its limits, see READY_SECONDS there; but
                 # this is from power-on, by another clock.
                 if self.reader.ready:
-                    limit = unhurried * max(1, self.reader.ready / 8)
+                    limit = unhurried * min(max(1, self.reader.ready / 8),
+                                            MAX_PACE)
                 if self.xen_panicked():
                     self.reader.problem = "Xen panicked, see console.log"
                     break
