@@ -381,9 +381,7 @@ static void tracking(void)
 	OK(raw_map_one(id, 0, xgt_raw.bar + 1, 8, RAW_RW));
 	cmd_ok(0, XG_CMD_FILL, XGT_WINDOW, 8 * PAGE, 3);
 
-	op.u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY;
-	ERR(domctl(XEN_DOMCTL_shadow_op, &op), EBUSY);
-	memset(&op, 0, sizeof(op));
+	ERR(guest_track(&xgt_guest, true), EBUSY);
 	op.u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_ENABLE;
 	op.u.shadow_op.mode = XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY;
 	CHECK(domctl(XEN_DOMCTL_shadow_op, &op) < 0);
@@ -404,6 +402,24 @@ static void tracking(void)
 	track_vram(0, 0);
 	OK(raw_revoke(id, 0, NR, NULL));
 	audit();
+	raw_detach();
+}
+
+/* Turned on when there was no window yet: there will be none. */
+static void tracked_first(void)
+{
+	uint32_t id;
+
+	raw_attach();
+	for (int i = 0; i < 2; i++) {
+		OK(guest_track(&xgt_guest, true));
+		ERR(raw_create(GFN, NR, &id), EOPNOTSUPP);
+		ERR(raw_create(XEN_LEND_PARKED, NR, &id), EOPNOTSUPP);
+		/* What was refused is not in the way of the next time. */
+		OK(guest_track(&xgt_guest, false));
+	}
+	/* Control. */
+	OK(raw_create(GFN, NR, &id));
 	raw_detach();
 }
 
@@ -621,6 +637,7 @@ static const struct xgt_test tests[] = {
 	{ "L5-neg-12-toolstack-over-lent", "L5,N12", toolstack, XGT_BARE, 0 },
 	{ "L12-neg-15-tracking-and-audit", "L12,L16,N15", tracking, XGT_BARE,
 	  0 },
+	{ "L12-neg-15-tracked-first", "L12,N15", tracked_first, XGT_BARE, 0 },
 	{ "L10-neg-17-not-borrowers", "L10,N17", borrowers, 0, 0 },
 	{ "L3-neg-18-faults", "L3,N18", faults, XGT_BARE, 0 },
 	{ "L3-neg-19-vcpu-reset", "L3,N19", vcpu_reset,

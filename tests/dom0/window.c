@@ -367,12 +367,28 @@ static void max_windows(void)
 	still_fine();
 }
 
+/*
+ * The guest is tracked, for a migration, say: no window is added.  That is no
+ * reason to take the guest for gone.
+ */
+static void tracked(void)
+{
+	uint32_t window;
+
+	box_close(&xgt_box);
+	OK(guest_track(&xgt_guest, true));
+	ERR(add(XGT_WINDOW, LENGTH, &window), EOPNOTSUPP);
+	OK(guest_track(&xgt_guest, false));
+	OK(add(XGT_WINDOW, LENGTH, &window));
+}
+
 static const struct xgt_test tests[] = {
 	{ "L9-overlap-ram", "L9", overlap_ram, XGT_GUEST, 0 },
 	{ "L9-overlap-window", "L9", overlap_window, XGT_GUEST, 0 },
 	{ "L9-past-width", "L9", past_width, XGT_GUEST, 0 },
 	{ "L9-special-ranges", "L9,S3,N22", special_ranges, XGT_GUEST, 0 },
 	{ "L9-wrap", "L9", wrap, XGT_GUEST, 0 },
+	{ "L12-tracked-first", "L12", tracked, XGT_GUEST, 0 },
 	{ "L11-rebind-replace", "L11", rebind_replace, XGT_GUEST, 0 },
 	{ "L11-rebind-cut", "L11", rebind_cut, XGT_GUEST, 0 },
 	{ "L11-mmap-fixed", "L11", mmap_fixed, XGT_GUEST, 0 },

@@ -118,3 +118,18 @@ uint32_t xen_log_end(void)
 	} while (op->u.readconsole.count);
 	return end;
 }
+
+/**
+ * guest_track - track what a guest writes to, as for its migration, or stop
+ * @g: the guest
+ * @on: which
+ */
+long guest_track(const struct xgt_guest *g, bool on)
+{
+	struct xen_domctl op = { .cmd = XEN_DOMCTL_shadow_op,
+				 .domain = g->domid };
+
+	op.u.shadow_op.op = on ? XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY :
+				 XEN_DOMCTL_SHADOW_OP_OFF;
+	return xen_domctl(&op);
+}
