@@ -135,6 +135,71 @@ static void records(void)
 	raw_detach();
 }
 
+/* --- answers that nobody comes for ------------------------------------------------- */
+
+/* What Xen keeps an answer for (LEND_ANSWER_LIFE), and some more. */
+#define TOO_LONG_MS	7000
+
+/* Everybody who waits gets an answer, for which nobody can come for a while. */
+static void answer_paused(unsigned int ms)
+{
+	unsigned int n;
+
+	OK(guest_pause(&xgt_guest, true));
+	n = raw_poll(16, XEN_LEND_POLL_ALL, NULL);
+	while (n--)
+		OK(raw_resolve(xgt_raw.faults[n].vcpu, xgt_raw.faults[n].token,
+			       xgt_raw.faults[n].vcpu ? XEN_LEND_RESOLVE_INJECT :
+							XEN_LEND_RESOLVE_MMIO));
+	xgt_sleep_ms(ms);
+	OK(guest_pause(&xgt_guest, false));
+}
+
+/* Does a vCPU ask, or has its command ended by what it was told? */
+static bool asks(uint32_t vcpu)
+{
+	for (int i = 0; i < 6000; i++) {
+		unsigned int n = raw_poll(16, XEN_LEND_POLL_ALL, NULL);
+
+		while (n--)
+			if (xgt_raw.faults[n].vcpu == vcpu)
+				return true;
+		if (box_done(&xgt_box, vcpu))
+			return false;
+		xgt_sleep_ms(5);
+	}
+	FAIL("vCPU %u neither asks nor ends", vcpu);
+}
+
+/*
+ * Each vCPU is at its instruction still, but may be there for another reason by
+ * now: what was right then is not given to it.
+ */
+static void late_answers(void)
+{
+	struct xgt_result r;
+	uint32_t id;
+
+	raw_attach();
+	raw_mailbox();
+	OK(raw_create(GFN, 16, &id));
+	cmd_start(0, XG_CMD_READ, XGT_WINDOW, 8);
+	cmd_start(1, XG_CMD_READ, XGT_WINDOW + PAGE, 8);
+	CHECK(asks(0) && asks(1));
+	answer_paused(TOO_LONG_MS);
+	CHECK(asks(0));
+	CHECK(asks(1));
+	/* Control: in time, both come to their end by it. */
+	for (int i = 0; asks(0) || asks(1); i++) {
+		CHECK(i < 5);
+		answer_paused(0);
+	}
+	r = box_ok(cmd_wait(0), "the read", __FILE__, __LINE__);
+	CHECK_EQ(r.v[0], ~0ULL);
+	CHECK_EQ(cmd_wait(1).status, XG_FAULT);
+	raw_detach();
+}
+
 /* --- S4: the guest uses up its own pool for page tables ---------------------------- */
 
 #define SCATTER		(2 * MIB)
@@ -263,6 +328,7 @@ static struct xgt_test tests[] = {
 	{ "L19-sparse-window", "L19,L13", sparse_window, XGT_BARE, 60 },
 	{ "L19-last-address", "L19,L9", last_address, XGT_BARE, 0 },
 	{ "L19-fault-records", "L19,N20", records, XGT_BARE, 0 },
+	{ "L3-late-answers", "L3,L4,L19,N18", late_answers, XGT_BARE, 0 },
 	{ "S4-scattered-touches", "S4,L19,L4", scattered, XGT_GUEST, 0 },
 	/* Only with "all". */
 	{ "L19-bindings", "L19,L11", bindings, XGT_GUEST, 900 },

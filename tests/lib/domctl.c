@@ -133,3 +133,17 @@ long guest_track(const struct xgt_guest *g, bool on)
 				 XEN_DOMCTL_SHADOW_OP_OFF;
 	return xen_domctl(&op);
 }
+
+/**
+ * guest_pause - stop a guest's vCPUs, or let them run again
+ * @g: the guest
+ * @stop: which
+ */
+long guest_pause(const struct xgt_guest *g, bool stop)
+{
+	struct xen_domctl op = { .cmd = stop ? XEN_DOMCTL_pausedomain :
+					       XEN_DOMCTL_unpausedomain,
+				 .domain = g->domid };
+
+	return xen_domctl(&op);
+}

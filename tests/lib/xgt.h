@@ -184,8 +184,9 @@ void guest_destroy(struct xgt_guest *g);
 bool guest_alive(const struct xgt_guest *g);
 /* Wait until it is gone. */
 void guest_gone(const struct xgt_guest *g, unsigned int seconds);
-/* In domctl.c. */
+/* These two are in domctl.c. */
 long guest_track(const struct xgt_guest *g, bool on);
+long guest_pause(const struct xgt_guest *g, bool stop);
 
 struct xgt_mailbox {
 	volatile struct xg_mailbox *page;
