@@ -246,6 +246,49 @@ static void scattered(void)
 		CHECK_EQ(at[i * SCATTER / 8], 100 + i);
 }
 
+/* --- a guest that is going ----------------------------------------------------------------- */
+
+#define GOING_NR	(1U << 17)
+
+/*
+ * As soon as the guest's end has come to its windows, they are no windows any
+ * more for DESTROY.  But the last frame is still there.
+ */
+static void *take_last(void *arg)
+{
+	uint32_t id = (uintptr_t)arg;
+	uint64_t cleared;
+	long err;
+
+	do
+		err = raw_destroy(id + 1);
+	while (err == -ENOENT);
+	ERR(err, ESRCH);
+	OK(raw_revoke(id, GOING_NR - 1, 1, &cleared));
+	CHECK_EQ(cleared, 1);
+	return NULL;
+}
+
+/* Until everything has been taken from it, taking it back is what is done. */
+static void going(void)
+{
+	uint64_t pool = xen_pool_size(xgt_guest.domid);
+	pthread_t thread;
+	uint32_t id, batch;
+
+	raw_attach();
+	batch = xgt_raw.query.max_frames;
+	OK(xen_set_pool_size(xgt_guest.domid,
+			     pool + (GOING_NR / 512 + 16) * PAGE));
+	OK(raw_create(FAR_GFN, GOING_NR, &id));
+	for (uint32_t i = 0; i < GOING_NR; i += batch)
+		OK(raw_map_one(id, i, xgt_raw.bar, batch, RAW_RW));
+	CHECK(!pthread_create(&thread, NULL, take_last,
+			      (void *)(uintptr_t)id));
+	guest_destroy(&xgt_guest);
+	pthread_join(thread, NULL);
+}
+
 /* --- the driver's: bindings of one descriptor ------------------------------------------ */
 
 static void bindings(void)
@@ -330,6 +373,8 @@ static struct xgt_test tests[] = {
 	{ "L19-fault-records", "L19,N20", records, XGT_BARE, 0 },
 	{ "L3-late-answers", "L3,L4,L19,N18", late_answers, XGT_BARE, 0 },
 	{ "S4-scattered-touches", "S4,L19,L4", scattered, XGT_GUEST, 0 },
+	{ "L13-neg-16-revoke-while-going", "L13,L2,N16", going,
+	  XGT_BARE | XGT_ENDS_GUEST, 0 },
 	/* Only with "all". */
 	{ "L19-bindings", "L19,L11", bindings, XGT_GUEST, 900 },
 	{ "L13-neg-16-million-frames", "L13,L19,N16", million,
