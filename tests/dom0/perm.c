@@ -31,15 +31,20 @@ static struct xen_gpumem_window_query count(uint32_t window)
 	return q;
 }
 
-static uint32_t lend(volatile void *map, uint64_t length)
+static uint32_t lend_as(volatile void *map, uint64_t length, uint32_t flags)
 {
 	uint32_t window;
 
 	OK(gm_window_add(xgt_dom, XGT_WINDOW, length, XEN_GPUMEM_POLICY_MMIO,
 			 &window));
-	OK(gm_bind(xgt_dom, window, 0, length, map, 0,
+	OK(gm_bind(xgt_dom, window, 0, length, map, flags,
 		   XEN_GPUMEM_POLICY_INJECT));
 	return window;
+}
+
+static uint32_t lend(volatile void *map, uint64_t length)
+{
+	return lend_as(map, length, 0);
 }
 
 static uint64_t at(uint64_t page)
@@ -210,7 +215,7 @@ static void private_file(void)
 }
 
 /* No room on the disk: the guest's write is refused, and nothing else. */
-static void no_space(void)
+static void disk_full(uint32_t flags)
 {
 	static char junk[256 * KIB];
 	char path[128];
@@ -229,7 +234,7 @@ static void no_space(void)
 	CHECK_EQ(errno, ENOSPC);
 	fsync(other);
 	map = map_shared(fd, LENGTH);
-	lend(map, LENGTH);
+	lend_as(map, LENGTH, flags);
 	CHECK_EQ(guest_read(at(5)), 0);
 	guest_write_faults(at(5));
 	CHECK_EQ(guest_read(at(5)), 0);
@@ -241,6 +246,17 @@ static void no_space(void)
 	CHECK(!unlink(path));
 	guest_write(at(5), 55);
 	CHECK_EQ(map[5 * PAGE / 8], 55);
+}
+
+static void no_space(void)
+{
+	disk_full(0);
+}
+
+/* That the binding would like it writable costs the guest no read. */
+static void no_space_write_first(void)
+{
+	disk_full(XEN_GPUMEM_BIND_WRITE_FIRST);
 }
 
 /* The file system is frozen: a write waits, and nobody else does. */
@@ -604,6 +620,8 @@ static const struct xgt_test tests[] = {
 	{ "L17-writeback-storm", "L17,L18", writeback_storm, XGT_GUEST, 240 },
 	{ "L17-private-file", "L17", private_file, XGT_GUEST, 0 },
 	{ "L17-no-space", "L17,L4", no_space, XGT_GUEST, 0 },
+	{ "L17-no-space-write-first", "L17,L4", no_space_write_first, XGT_GUEST,
+	  0 },
 	{ "L17-frozen", "L17,L20", frozen, XGT_GUEST, 0 },
 	{ "L17-ksm", "L17", ksm, XGT_GUEST, 240 },
 	{ "L17-fork", "L17,L11", forked, XGT_GUEST, 0 },
