@@ -403,6 +403,7 @@ static void frames(void)
 {
 	static const uint64_t never[] = {
 		0xfee00, 0xfec00,		/* the host's APICs */
+		0xa0, 0xbf, 0xc0, 0xff,		/* below 1 MiB, no RAM */
 		1ULL << 40, 1ULL << 52, ~0ULL, ~0ULL - 1, 1ULL << 63,
 	};
 	uint64_t xen = xen_shared_info_frame();
