@@ -7,6 +7,7 @@
  * at the beginning of any operation.  Between the two, nearly every point in
  * the life of a fault can be looked at for as long as one likes.
  */
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -342,6 +343,50 @@ static void abandoned_faults(void)
 	mock_end();
 }
 
+/* --- ids follow each other ------------------------------------------------ */
+
+#define GUESSES		50
+
+static volatile uint32_t guess;
+static volatile unsigned int guessed;
+
+static void *remove_guessed(void *arg)
+{
+	while (guessed < GUESSES) {
+		if (gm_window_remove(xgt_dom, guess))
+			continue;
+		guess++;
+		guessed++;
+	}
+	return arg;
+}
+
+/*
+ * Another thread removes the window whose id comes next as soon as it is one.
+ * Who added it is told its id all the same.
+ */
+static void guessed_id(void)
+{
+	pthread_t thread;
+	uint32_t w, first;
+
+	mock_begin(1);
+	OK(gm_window_add(xgt_dom, XEN_GPUMEM_PARKED, SIZE,
+			 XEN_GPUMEM_POLICY_MMIO, &first));
+	OK(gm_window_remove(xgt_dom, first));
+	guess = first + 1;
+	CHECK(!pthread_create(&thread, NULL, remove_guessed, NULL));
+	for (unsigned int i = 1; i <= GUESSES; i++) {
+		OK(gm_window_add(xgt_dom, XEN_GPUMEM_PARKED, SIZE,
+				 XEN_GPUMEM_POLICY_MMIO, &w));
+		CHECK_EQ(w, first + i);
+		while (guessed < i)
+			sched_yield();
+	}
+	pthread_join(thread, NULL);
+	mock_end();
+}
+
 /* --- backends are strangers to each other -------------------------------- */
 
 static int backend_socket;
@@ -616,6 +661,7 @@ static const struct xgt_test tests[] = {
 	{ "L11-mock-rebind-slow", "L11", rebind_under_slow, 0, 0 },
 	{ "L11-mock-unbind-slow", "L11", unbind_under_slow, 0, 0 },
 	{ "L19-mock-abandoned-faults", "L19,L3", abandoned_faults, 0, 0 },
+	{ "L11-mock-guessed-id", "L11", guessed_id, 0, 0 },
 	{ "L20-mock-dead-backend-other-window", "L20,L13", dead_backend, 0, 0 },
 	{ "L3-mock-stale-token", "L3", stale_token, 0, 0 },
 	{ "L3-mock-spurious-wakes", "L3", spurious_wakes, 0, 0 },
