@@ -89,6 +89,7 @@ static void lend_record(struct lend_domain *ld, struct lend_fault *f,
     if ( !++ld->next_token )
         ld->next_token = 1;
     f->token = ld->next_token;
+    ld->nr_faults++;
 
     set_bit(_VPF_lend, &curr->pause_flags);
     raise_softirq(SCHEDULE_SOFTIRQ);

@@ -37,6 +37,10 @@
  * It does not wait for those who come later, or it might do so for ever: see
  * lend_settle().
  *
+ * A large entry that is to be taken in part may have to be taken whole; see the
+ * architecture's part.  Whatever was taken is in the books, and in what REVOKE
+ * reports, and is flushed and dropped like the rest.
+ *
  * What is noted lives in per-CPU memory: nothing here may sleep or be
  * preempted, which Xen does not do behind our back, and nothing can fail for
  * want of memory.
@@ -52,15 +56,71 @@ DEFINE_PER_CPU(struct lend_scratch, lend_scratch);
 
 /* The cost of looking at an entry, in passed-over empty groups. */
 #define LEND_LOOK_COST  32
+/* ... and of one that stands for the references of LEND_SUPER frames. */
+#define LEND_SUPER_COST (LEND_BATCH * LEND_LOOK_COST / 4)
+
+/* Note that so many frames came or went. */
+static void lend_count(struct lend_window *w, unsigned long index,
+                       unsigned int nr, bool more)
+{
+    while ( nr )
+    {
+        unsigned int n = min(nr + 0UL, LEND_GROUP - (index & (LEND_GROUP - 1)));
+        uint16_t *count = &w->count[index >> LEND_GROUP_ORDER];
+
+        if ( more )
+        {
+            *count += n;
+            w->populated += n;
+        }
+        else
+        {
+            ASSERT(*count >= n && w->populated >= n);
+            *count -= n;
+            w->populated -= n;
+        }
+        index += n;
+        nr -= n;
+    }
+}
+
+/*
+ * Books on what was taken from a window, where first to last was to be taken.
+ * Returns the next index to look at.
+ */
+static unsigned long lend_note_cleared(struct domain *d, struct lend_window *w,
+                                       const struct lend_cleared *c,
+                                       unsigned long first,
+                                       unsigned long last)
+{
+    struct lend_domain *ld = d->lend;
+    unsigned long index = c->gfn - w->gfn;
+
+    ASSERT(c->gfn >= w->gfn && index < w->nr && c->nr <= w->nr - index);
+
+    if ( c->gone )
+    {
+        lend_count(w, index, c->nr, false);
+        ld->stats.revoked += c->nr;
+    }
+    else
+        ld->stats.downgraded += c->nr;
+
+    if ( index < first || index + c->nr - 1 > last )
+        ld->stats.unsplit++;
+
+    return index + c->nr;
+}
 
 /*
  * Take what the window holds from *index to last, inclusive, or just the
  * permission to write, into the scratch.  Stops after a batch, so that the
- * lock is not held for long, and advances *index.
+ * lock is not held for long, and advances *index.  Returns how much there is
+ * in the scratch, and adds to *lost how many frames that concerns.
  */
 unsigned int lend_clear(struct domain *d, struct lend_window *w,
                         unsigned long *index, unsigned long last,
-                        bool downgrade)
+                        bool downgrade, uint64_t *lost)
 {
     lend_frame_t *frames = this_cpu(lend_scratch).frame;
     unsigned int nr = 0, credit = LEND_BATCH * LEND_LOOK_COST;
@@ -70,7 +130,7 @@ unsigned int lend_clear(struct domain *d, struct lend_window *w,
 
     while ( i <= last && credit >= LEND_LOOK_COST )
     {
-        uint16_t *count = &w->count[i >> LEND_GROUP_ORDER];
+        struct lend_cleared c;
 
         if ( !w->populated )
         {
@@ -78,7 +138,7 @@ unsigned int lend_clear(struct domain *d, struct lend_window *w,
             break;
         }
 
-        if ( !*count )
+        if ( !w->count[i >> LEND_GROUP_ORDER] )
         {
             i = (i | (LEND_GROUP - 1)) + 1;
             credit--;
@@ -86,16 +146,19 @@ unsigned int lend_clear(struct domain *d, struct lend_window *w,
         }
 
         credit -= LEND_LOOK_COST;
-        if ( arch_lend_clear_entry(d, w->gfn + i, downgrade, &frames[nr]) )
+        if ( !arch_lend_clear_entry(d, w->gfn + i, w->gfn + last, downgrade,
+                                    &c) )
         {
-            nr++;
-            if ( !downgrade )
-            {
-                --*count;
-                w->populated--;
-            }
+            i++;
+            continue;
         }
-        i++;
+
+        frames[nr++] = c.frame;
+        *lost += c.nr;
+        i = lend_note_cleared(d, w, &c, i, last);
+        if ( (c.frame.raw & LEND_FRAME_SUPER) &&
+             (c.frame.raw & (LEND_FRAME_REF | LEND_FRAME_TYPE)) )
+            credit -= min(credit, LEND_SUPER_COST + 0U);
     }
 
     *index = i;
@@ -201,7 +264,7 @@ int cf_check lend_do_revoke(struct domain *d, struct xen_lend_op *op,
         if ( !rc )
         {
             index = array_index_nospec(index, w->nr);
-            nr = lend_clear(d, w, &index, last, downgrade);
+            nr = lend_clear(d, w, &index, last, downgrade, &r->cleared);
         }
 
         lend_unlock_and_put(d, nr);
@@ -209,7 +272,6 @@ int cf_check lend_do_revoke(struct domain *d, struct xen_lend_op *op,
         if ( rc )
             return rc;
 
-        r->cleared += nr;
         if ( index > last )
             return 0;
 
@@ -278,6 +340,49 @@ static unsigned int lend_take(struct domain *d, unsigned int nr_extents,
 }
 
 /*
+ * A frame was put in: if there was another one, the scratch says so now.
+ * Returns whether there was.
+ */
+static bool lend_installed(struct lend_window *w, unsigned long index,
+                           lend_frame_t old)
+{
+    if ( old.raw & LEND_FRAME_OLD )
+        return true;
+
+    lend_count(w, index, 1, true);
+
+    return false;
+}
+
+/* Put all frames in with one large entry, if they are such. */
+static bool lend_install_super(struct domain *d, struct lend_window *w,
+                               unsigned int taken, bool *replaced)
+{
+    struct lend_scratch *scratch = &this_cpu(lend_scratch);
+    const struct xen_lend_extent *e = scratch->extent;
+    unsigned long index;
+    unsigned int i;
+
+    BUILD_BUG_ON(LEND_SUPER != LEND_BATCH);
+
+    if ( e->nr != LEND_SUPER || taken != LEND_SUPER || e->index >= w->nr ||
+         e->nr > w->nr - e->index )
+        return false;
+
+    index = array_index_nospec(e->index, w->nr);
+    if ( !arch_lend_set_super(d, w->gfn + index, scratch->frame, e->attr) )
+        return false;
+
+    for ( i = 0; i < LEND_SUPER; ++i )
+        if ( lend_installed(w, index + i, scratch->frame[i]) )
+            *replaced = true;
+
+    d->lend->stats.supers++;
+
+    return true;
+}
+
+/*
  * Make entries for the frames that were taken.  Returns how many; *replaced
  * tells whether others were in their places, which are in the scratch then.
  */
@@ -289,9 +394,11 @@ static unsigned int lend_install(struct domain *d, struct lend_window *w,
     unsigned long index = 0;
     unsigned int i, k = 0;
 
+    if ( lend_install_super(d, w, taken, replaced) )
+        return taken;
+
     for ( i = 0; i < taken; ++i, ++k )
     {
-        bool old = false;
         int err;
 
         if ( k == e->nr )
@@ -306,7 +413,7 @@ static unsigned int lend_install(struct domain *d, struct lend_window *w,
         {
             index = array_index_nospec(e->index + k, w->nr);
             err = arch_lend_set_entry(d, w->gfn + index, &scratch->frame[i],
-                                      e->attr, &old);
+                                      e->attr);
         }
         if ( err )
         {
@@ -314,13 +421,8 @@ static unsigned int lend_install(struct domain *d, struct lend_window *w,
             break;
         }
 
-        if ( old )
+        if ( lend_installed(w, index, scratch->frame[i]) )
             *replaced = true;
-        else
-        {
-            w->count[index >> LEND_GROUP_ORDER]++;
-            w->populated++;
-        }
     }
 
     return i;
@@ -360,6 +462,7 @@ int cf_check lend_do_map(struct domain *d, struct xen_lend_op *op,
     {
         done = lend_install(d, w, taken, &replaced, &rc);
         m->woken = lend_wake(d, w, scratch->extent, done);
+        d->lend->stats.mapped += done;
     }
     m->done = done;
 

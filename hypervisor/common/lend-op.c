@@ -87,7 +87,8 @@ static void lend_fill_query(struct xen_lend_op *op)
     op->generation = 0;
     op->u.query = (struct xen_lend_query){
         .version = XEN_LEND_VERSION,
-        .features = IS_ENABLED(CONFIG_DEBUG) ? XEN_LEND_FEAT_INSPECT : 0,
+        .features = arch_lend_features() |
+                    (IS_ENABLED(CONFIG_DEBUG) ? XEN_LEND_FEAT_INSPECT : 0),
         .max_windows = LEND_MAX_WINDOWS,
         .max_extents = LEND_MAX_EXTENTS,
         .max_frames = LEND_BATCH,

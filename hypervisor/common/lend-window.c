@@ -183,12 +183,14 @@ static void lend_range_remove(struct lend_domain *ld,
 bool lend_window_drain(struct domain *d, struct lend_window *w,
                        unsigned int *nr)
 {
+    uint64_t lost = 0;
+
     /* MAP may have been let in since somebody else closed it. */
     if ( !w->closing )
         w->drained = 0;
     w->closing = true;
 
-    *nr = lend_clear(d, w, &w->drained, w->nr - 1, false);
+    *nr = lend_clear(d, w, &w->drained, w->nr - 1, false, &lost);
     if ( w->drained < w->nr )
         return false;
 

@@ -90,6 +90,23 @@ long xen_set_pool_size(int domid, uint64_t size)
 }
 
 /**
+ * xen_pool_empty - leave a guest no page for further page tables
+ * @domid: the guest
+ *
+ * Return: what the pool's size was, for xen_set_pool_size().
+ */
+uint64_t xen_pool_empty(int domid)
+{
+	uint64_t size = xen_pool_size(domid);
+	long ret = xen_set_pool_size(domid, 0);
+
+	/* It takes what it can get, and complains about what is in use. */
+	if (ret && ret != -ENOMEM)
+		FAIL("emptying the paging pool: %s", xgt_errname(-ret));
+	return size;
+}
+
+/**
  * xen_log_end - how many bytes the hypervisor has logged since it started
  *
  * Modulo 2^32: for differences.

@@ -19,22 +19,43 @@ long raw_op(struct xen_lend_op *op, uint16_t cmd)
 }
 
 /**
+ * raw_query - learn the guest's generation, whoever is attached to it
+ *
+ * For the windows of others of this domain, the driver's above all, this is
+ * enough: to Xen they and we are one.
+ */
+void raw_query(void)
+{
+	struct xen_lend_op op = { };
+
+	xgt_raw.generation = 0;
+	OK(raw_op(&op, XEN_LEND_query));
+	xgt_raw.generation = op.generation;
+	xgt_raw.query = op.u.query;
+}
+
+/**
+ * raw_try_attach - ATTACH, after raw_query()
+ */
+long raw_try_attach(void)
+{
+	struct xen_lend_op op = { };
+
+	return raw_op(&op, XEN_LEND_attach);
+}
+
+/**
  * raw_attach - become a lender to the test's guest
  */
 void raw_attach(void)
 {
-	struct xen_lend_op op = { };
 	uint64_t start, end;
 
 	if (!qxl_bar(&start, &end))
 		FAIL("%s", "is there no qxl card?");
 	xgt_raw.bar = (start + 32 * MIB) / PAGE;
-	xgt_raw.generation = 0;
-	OK(raw_op(&op, XEN_LEND_query));
-	xgt_raw.generation = op.generation;
-	xgt_raw.query = op.u.query;
-	memset(&op, 0, sizeof(op));
-	OK(raw_op(&op, XEN_LEND_attach));
+	raw_query();
+	OK(raw_try_attach());
 	xgt_raw.extents = lend_buffer(2 * PAGE);
 	xgt_raw.faults = lend_buffer(PAGE);
 }
@@ -145,6 +166,26 @@ long raw_revoke(uint32_t id, uint64_t index, uint64_t nr, uint64_t *cleared)
 	if (cleared)
 		*cleared = op.u.revoke.cleared;
 	return ret;
+}
+
+/**
+ * raw_take - REVOKE, which must work
+ * @id: of the window
+ * @index: first frame
+ * @nr: frames
+ * @flags: XEN_LEND_REVOKE_*
+ *
+ * Return: how many frames lost something.
+ */
+uint64_t raw_take(uint32_t id, uint64_t index, uint64_t nr, uint32_t flags)
+{
+	struct xen_lend_op op = { .flags = flags };
+
+	op.u.revoke.id = id;
+	op.u.revoke.index = index;
+	op.u.revoke.nr = nr;
+	OK(raw_op(&op, XEN_LEND_revoke));
+	return op.u.revoke.cleared;
 }
 
 /**

@@ -281,6 +281,8 @@ struct xgt_raw {
 extern struct xgt_raw xgt_raw;
 
 long raw_op(struct xen_lend_op *op, uint16_t cmd);
+void raw_query(void);
+long raw_try_attach(void);
 void raw_attach(void);
 void raw_detach(void);
 long raw_create(uint64_t gfn, uint64_t nr, uint32_t *id);
@@ -290,6 +292,7 @@ long raw_map(uint32_t id, uint32_t nr, uint32_t *done);
 long raw_map_one(uint32_t id, uint64_t index, uint64_t frame, uint32_t nr,
 		 uint32_t attr);
 long raw_revoke(uint32_t id, uint64_t index, uint64_t nr, uint64_t *cleared);
+uint64_t raw_take(uint32_t id, uint64_t index, uint64_t nr, uint32_t flags);
 unsigned int raw_poll(uint32_t max, uint32_t flags, uint32_t *more);
 struct xen_lend_fault raw_fault(void);
 struct xen_lend_fault raw_fault_of(uint32_t vcpu);
@@ -308,12 +311,17 @@ struct privcmd_mmapbatch_v2 {
 #define IOCTL_PRIVCMD_MMAPBATCH_V2 \
 	_IOC(_IOC_NONE, 'P', 4, sizeof(struct privcmd_mmapbatch_v2))
 
+/* debugkey.c */
+void xen_debug_key(char key, char *out, size_t size);
+void xen_lend_held(int *refs, int *types);
+
 /* domctl.c */
 struct xen_domctl;
 long xen_domctl(struct xen_domctl *op);
 uint32_t xen_log_end(void);
 uint64_t xen_pool_size(int domid);
 long xen_set_pool_size(int domid, uint64_t size);
+uint64_t xen_pool_empty(int domid);
 uint64_t xen_shared_info_frame(void);
 uint64_t xen_own_frames(void);
 

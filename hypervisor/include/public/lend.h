@@ -288,6 +288,10 @@ struct xen_lend_map {
  *
  * flags: XEN_LEND_REVOKE_DOWNGRADE takes only the permission to write.  Where
  * that is not possible for a part without taking more, the part is revoked.
+ *
+ * A range that begins or ends in an entry of 2 MiB may cost all of that entry's
+ * frames, also those that it does not name: they are revoked, with either flag,
+ * if the borrower has no page to split the entry with.  cleared counts them.
  */
 #define XEN_LEND_revoke                     7
 

@@ -7,6 +7,7 @@
  * common/lend-window.c  windows
  * common/lend-map.c     what windows hold: map and revoke
  * common/lend-fault.c   fault records: block, poll, resolve, wake
+ * common/lend-dump.c    the debug key
  * arch                  frames of a lender, entries of a borrower's p2m
  */
 #ifndef XEN_LEND_INTERNAL_H
@@ -29,6 +30,9 @@
 /* Frames per occupancy counter of a window. */
 #define LEND_GROUP_ORDER    9
 #define LEND_GROUP          (1UL << LEND_GROUP_ORDER)
+
+/* Frames of a large entry, and where those begin. */
+#define LEND_SUPER          512UL
 
 #define LEND_PARKED         (~0UL)
 
@@ -122,6 +126,15 @@ struct lend_fault {
     struct lend_answer answer[LEND_ANSWERS];
 };
 
+/* What has happened, for the debug key.  Frames, unless it says otherwise. */
+struct lend_stats {
+    unsigned long mapped;
+    unsigned long supers;           /* large entries made */
+    unsigned long revoked;
+    unsigned long downgraded;
+    unsigned long unsplit;          /* large entries taken for a part of them */
+};
+
 struct lend_domain {
     /* Protected by the lend lock. */
     bool dead;                      /* teardown began: nothing gets in */
@@ -129,6 +142,7 @@ struct lend_domain {
     uint32_t next_seq;              /* for window ids */
     unsigned long total;            /* frames of all windows */
     struct lend_window *windows[LEND_MAX_WINDOWS];
+    struct lend_stats stats;
     unsigned int nr_ranges;
     unsigned int ranges_seq;        /* odd while ranges[] changes */
     struct lend_range ranges[LEND_MAX_WINDOWS];     /* sorted */
@@ -146,6 +160,7 @@ struct lend_domain {
 
     spinlock_t fault_lock;
     uint32_t next_token;
+    unsigned long nr_faults;        /* so far: for the debug key */
     struct lend_fault fault[];      /* by vCPU */
 };
 
@@ -159,7 +174,9 @@ typedef struct {
 
 #define LEND_FRAME_REF      (1ULL << 63)    /* a reference on the page */
 #define LEND_FRAME_TYPE     (1ULL << 62)    /* a writable type reference */
-#define LEND_FRAME_MFN      ((1ULL << 62) - 1)
+#define LEND_FRAME_SUPER    (1ULL << 61)    /* LEND_SUPER frames, all such */
+#define LEND_FRAME_OLD      (1ULL << 60)    /* it was in an entry */
+#define LEND_FRAME_MFN      ((1ULL << 60) - 1)
 #define LEND_FRAME_NONE     ((lend_frame_t){ 0 })
 
 /* Working memory of one operation on the CPU that executes it. */
@@ -206,7 +223,7 @@ int cf_check lend_do_inspect(struct domain *d, struct xen_lend_op *op,
 /* common/lend-map.c */
 unsigned int lend_clear(struct domain *d, struct lend_window *w,
                         unsigned long *index, unsigned long last,
-                        bool downgrade);
+                        bool downgrade, uint64_t *lost);
 void lend_unlock_and_put(struct domain *d, unsigned int nr);
 int cf_check lend_do_map(struct domain *d, struct xen_lend_op *op,
                          unsigned long *start);
@@ -236,6 +253,10 @@ int cf_check lend_do_resolve(struct domain *d, struct xen_lend_op *op,
 
 /* Is lending possible on this host? */
 bool arch_lend_supported(void);
+/* XEN_LEND_FEAT_* of the architecture. */
+unsigned int arch_lend_features(void);
+/* For the debug key. */
+void arch_lend_dump(void);
 /* ... to this domain?  Zero, or what ATTACH returns. */
 int arch_lend_check_borrower(const struct domain *d);
 unsigned long arch_lend_gfn_end(const struct domain *d);
@@ -264,11 +285,25 @@ unsigned int arch_lend_take_frames(struct domain *d, unsigned long frame,
 void arch_lend_put_frame(lend_frame_t frame);
 
 /* On entries, with the lend lock held. */
+/* These leave the frames that they replaced, LEND_FRAME_NONE for a hole. */
 int arch_lend_set_entry(struct domain *d, unsigned long gfn,
-                        lend_frame_t *frame, unsigned int attr,
-                        bool *replaced);
+                        lend_frame_t *frame, unsigned int attr);
+/* LEND_SUPER frames in one entry.  False: that cannot be done. */
+bool arch_lend_set_super(struct domain *d, unsigned long gfn,
+                         lend_frame_t *frames, unsigned int attr);
+
+/* What became of an entry. */
+struct lend_cleared {
+    lend_frame_t frame;     /* to be dropped after the flush */
+    unsigned long gfn;      /* the first frame that lost something */
+    unsigned int nr;        /* frames that did */
+    bool gone;              /* they lost all, not the permission to write */
+};
+
+/* The entry of gfn, and of what follows it, up to last, if that is the same. */
 bool arch_lend_clear_entry(struct domain *d, unsigned long gfn,
-                           bool downgrade, lend_frame_t *frame);
+                           unsigned long last, bool downgrade,
+                           struct lend_cleared *cleared);
 /* The next frame in [start, end] that is not a hole, or end + 1. */
 unsigned long arch_lend_next_used(struct domain *d, unsigned long start,
                                   unsigned long end, unsigned int budget,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Memory lending on x86: frames of a lender, entries of a borrower's p2m.
+ * Memory lending on x86: who may borrow, frames of a lender, locks, flushes.
+ * The entries of a borrower's p2m are in lend-p2m.c.
  *
  * A frame number means what the lender means by it: an MFN for a PV domain, a
  * GFN for one that is translated.  What Xen makes sure of is the same for both.
@@ -11,10 +12,6 @@
  *    keeps a PV lender from using it as a page or descriptor table meanwhile.
  *  - Anything else is MMIO, which the lender has permission to map, and that is
  *    not read-only for domains.  There is nothing to hold a reference on.
- *
- * An entry is one of four page types, p2m_lent_{,nc_}{rw,ro}.  They say all
- * that has to be known to undo it: whether there are references is told by the
- * owner of the page, which cannot change while there are.
  *
  * The lend lock is the lock of the host p2m.  Releasing it flushes what was
  * cleared under it: NPT by making every CPU in the domain's dirty mask use new
@@ -46,6 +43,11 @@ bool arch_lend_supported(void)
     /* EPT has a switch of its own. */
     return hvm_enabled && hvm_hap_supported() &&
            (!cpu_has_vmx || opt_lend_ept);
+}
+
+unsigned int arch_lend_features(void)
+{
+    return hap_has_2mb ? XEN_LEND_FEAT_SUPERPAGE_2M : 0;
 }
 
 int arch_lend_check_borrower(const struct domain *d)
@@ -130,6 +132,31 @@ void arch_lend_flush(struct domain *d)
     p2m->tlb_flush(p2m);
 }
 
+/*
+ * Debug builds count the references that are held, one by one, where they are
+ * taken and dropped: whatever happens in between, the sums have to fit what is
+ * lent.  See arch_lend_dump().
+ */
+static atomic_t lend_refs = ATOMIC_INIT(0), lend_types = ATOMIC_INIT(0);
+
+static void lend_account(lend_frame_t frame, int by)
+{
+    if ( !IS_ENABLED(CONFIG_DEBUG) )
+        return;
+
+    if ( frame.raw & LEND_FRAME_REF )
+        atomic_add(by, &lend_refs);
+    if ( frame.raw & LEND_FRAME_TYPE )
+        atomic_add(by, &lend_types);
+}
+
+void arch_lend_dump(void)
+{
+    if ( IS_ENABLED(CONFIG_DEBUG) )
+        printk("Lending holds %d references, %d for writing\n",
+               atomic_read(&lend_refs), atomic_read(&lend_types));
+}
+
 /* May the lender lend this MMIO frame, which is not RAM in any case? */
 static int lend_take_mmio(struct domain *d, mfn_t mfn, unsigned int attr)
 {
@@ -171,7 +198,10 @@ static int lend_keep_ram(struct page_info *page, unsigned int attr,
     }
 
     if ( !(attr & XEN_LEND_ATTR_WRITE) )
+    {
+        lend_account(*frame, 1);
         return 0;
+    }
 
     if ( !get_page_type(page, PGT_writable_page) )
     {
@@ -188,6 +218,7 @@ static int lend_keep_ram(struct page_info *page, unsigned int attr,
         set_bit(_PGT_non_coherent, &page->u.inuse.type_info);
 
     frame->raw |= LEND_FRAME_TYPE;
+    lend_account(*frame, 1);
 
     return 0;
 }
@@ -292,184 +323,19 @@ unsigned int arch_lend_take_frames(struct domain *d, unsigned long frame,
 void arch_lend_put_frame(lend_frame_t frame)
 {
     struct page_info *page = mfn_to_page(_mfn(frame.raw & LEND_FRAME_MFN));
+    unsigned int nr = frame.raw & LEND_FRAME_SUPER ? LEND_SUPER : 1;
 
-    if ( frame.raw & LEND_FRAME_TYPE )
-        put_page_type(page);
-    if ( frame.raw & LEND_FRAME_REF )
-        put_page(page);
-}
-
-static p2m_type_t lend_attr_to_type(unsigned int attr)
-{
-    bool write = attr & XEN_LEND_ATTR_WRITE;
-
-    if ( attr & XEN_LEND_ATTR_NC )
-        return write ? p2m_lent_nc_rw : p2m_lent_nc_ro;
-
-    return write ? p2m_lent_rw : p2m_lent_ro;
-}
-
-static bool lend_type_writable(p2m_type_t t)
-{
-    return t == p2m_lent_rw || t == p2m_lent_nc_rw;
-}
-
-p2m_type_t arch_lend_get_entry(struct domain *d, unsigned long gfn,
-                               mfn_t *mfn)
-{
-    struct p2m_domain *p2m = p2m_get_hostp2m(d);
-    p2m_type_t t;
-    p2m_access_t a;
-
-    ASSERT(p2m_locked_by_me(p2m));
-
-    *mfn = p2m->get_entry(p2m, _gfn(gfn), &t, &a, 0, NULL, NULL);
-
-    return t;
-}
-
-/* Is a lent frame RAM?  Then its entry holds a reference, which pins this. */
-bool arch_lend_is_ram(mfn_t mfn)
-{
-    return mfn_valid(mfn) && page_get_owner(mfn_to_page(mfn)) != dom_io;
-}
-
-/* The references that an entry holds. */
-static lend_frame_t lend_entry_frame(mfn_t mfn, p2m_type_t t)
-{
-    lend_frame_t frame = { mfn_x(mfn) };
-
-    if ( arch_lend_is_ram(mfn) )
-    {
-        frame.raw |= LEND_FRAME_REF;
-        if ( lend_type_writable(t) )
-            frame.raw |= LEND_FRAME_TYPE;
-    }
-
-    return frame;
-}
-
-int arch_lend_set_entry(struct domain *d, unsigned long gfn,
-                        lend_frame_t *frame, unsigned int attr,
-                        bool *replaced)
-{
-    struct p2m_domain *p2m = p2m_get_hostp2m(d);
-    mfn_t mfn = _mfn(frame->raw & LEND_FRAME_MFN), omfn;
-    lend_frame_t old = LEND_FRAME_NONE;
-    p2m_type_t ot = arch_lend_get_entry(d, gfn, &omfn);
-    int rc;
-
-    if ( p2m_is_lent(ot) )
-    {
-        if ( !(attr & XEN_LEND_ATTR_REPLACE) )
-            return -EEXIST;
-        old = lend_entry_frame(omfn, ot);
-    }
-    else if ( ot != p2m_mmio_dm && ot != p2m_invalid )
-        return -EBUSY;
-
-    /*
-     * Not the default access: an access that vm_event would have to decide on
-     * would never get there, as faults on these types are ours.
-     */
-    rc = p2m_set_entry(p2m, _gfn(gfn), mfn, PAGE_ORDER_4K,
-                       lend_attr_to_type(attr), p2m_access_rwx);
-    if ( rc )
-        return rc;
-
-    *replaced = p2m_is_lent(ot);
-    *frame = old;
-
-    return 0;
-}
-
-/*
- * Takes an entry away, or the permission to write, and tells what that leaves
- * to be dropped after the flush.
- *
- * The look-up comes first, because setting an entry where there is nothing
- * allocates the tables that lead there.  Where there is an entry, there are
- * tables, and it cannot fail.
- */
-bool arch_lend_clear_entry(struct domain *d, unsigned long gfn,
-                           bool downgrade, lend_frame_t *frame)
-{
-    struct p2m_domain *p2m = p2m_get_hostp2m(d);
-    mfn_t mfn;
-    p2m_type_t t = arch_lend_get_entry(d, gfn, &mfn);
-    int rc;
-
-    if ( !p2m_is_lent(t) || (downgrade && !lend_type_writable(t)) )
-        return false;
-
-    *frame = lend_entry_frame(mfn, t);
-
-    if ( downgrade )
-    {
-        rc = p2m_set_entry(p2m, _gfn(gfn), mfn, PAGE_ORDER_4K,
-                           t == p2m_lent_rw ? p2m_lent_ro : p2m_lent_nc_ro,
-                           p2m_access_rwx);
-        /* The entry keeps its reference. */
-        frame->raw &= ~LEND_FRAME_REF;
-    }
-    else
-        rc = p2m_set_entry(p2m, _gfn(gfn), INVALID_MFN, PAGE_ORDER_4K,
-                           p2m_invalid, p2m_access_rwx);
-
-    if ( rc )
-    {
-        /* Keep the references for good rather than let the guest have them. */
-        ASSERT_UNREACHABLE();
-        domain_crash(d);
-        *frame = LEND_FRAME_NONE;
-    }
-
-    return true;
-}
-
-unsigned long arch_lend_next_used(struct domain *d, unsigned long start,
-                                  unsigned long end, unsigned int budget,
-                                  bool *used)
-{
-    struct p2m_domain *p2m = p2m_get_hostp2m(d);
-
-    while ( start <= end && budget-- )
-    {
-        unsigned int order;
-        p2m_type_t t;
-        p2m_access_t a;
-
-        p2m->get_entry(p2m, _gfn(start), &t, &a, 0, &order, NULL);
-        if ( t != p2m_mmio_dm && t != p2m_invalid )
-        {
-            *used = true;
-            break;
-        }
-
-        start = (start | ((1UL << order) - 1)) + 1;
-    }
-
-    return start;
-}
-
-void arch_lend_inspect(struct domain *d, unsigned long gfn,
-                       struct xen_lend_inspect *inspect)
-{
-    struct p2m_domain *p2m = p2m_get_hostp2m(d);
-    unsigned int order;
-    p2m_type_t t;
-    p2m_access_t a;
-    mfn_t mfn = p2m->get_entry(p2m, _gfn(gfn), &t, &a, 0, &order, NULL);
-
-    inspect->type = t;
-    if ( !p2m_is_lent(t) )
+    if ( !(frame.raw & (LEND_FRAME_TYPE | LEND_FRAME_REF)) )
         return;
 
-    inspect->mfn = mfn_x(mfn);
-    inspect->order = order;
-    inspect->attr = (lend_type_writable(t) ? XEN_LEND_ATTR_WRITE : 0) |
-                    (t == p2m_lent_nc_rw || t == p2m_lent_nc_ro
-                     ? XEN_LEND_ATTR_NC : 0);
+    for ( ; nr; --nr, ++page )
+    {
+        if ( frame.raw & LEND_FRAME_TYPE )
+            put_page_type(page);
+        if ( frame.raw & LEND_FRAME_REF )
+            put_page(page);
+        lend_account(frame, -1);
+    }
 }
 
 unsigned long arch_lend_ip(void)
