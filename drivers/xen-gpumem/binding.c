@@ -171,9 +171,17 @@ static void gpumem_binding_mark(struct gpumem_binding *binding,
 	}
 }
 
-/* Give a batch to the hypervisor, in as many calls as it takes. */
-static int gpumem_binding_flush(struct gpumem_binding *binding,
-				struct gpumem_batch *batch)
+/**
+ * gpumem_binding_flush - give a batch to the hypervisor
+ * @binding: the binding, locked
+ * @batch: what is to be lent; empty afterwards
+ *
+ * In as many calls as it takes.
+ *
+ * Return: 0 or an error of gpumem_hv_ops.map
+ */
+int gpumem_binding_flush(struct gpumem_binding *binding,
+			 struct gpumem_batch *batch)
 {
 	struct gpumem_window *window = binding->window;
 	struct gpumem_ctx *ctx = window->ctx;
@@ -287,6 +295,11 @@ int gpumem_binding_commit(struct gpumem_binding *binding,
 	if (mmu_interval_read_retry(&binding->notifier, slice->seq)) {
 		atomic64_inc(&binding->window->stats.retries);
 		return -EAGAIN;
+	}
+
+	if (gpumem_binding_map_block(binding, slice)) {
+		slice->woken = true;
+		return 0;
 	}
 
 	ret = gpumem_binding_map(binding, slice, slice->want, end, true);

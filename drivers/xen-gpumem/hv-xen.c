@@ -66,6 +66,7 @@ static_assert((int)GPUMEM_HV_ORPHAN_INJECT == XEN_LEND_ORPHAN_INJECT);
 static_assert((int)GPUMEM_HV_ORPHAN_MMIO == XEN_LEND_ORPHAN_MMIO);
 static_assert((int)GPUMEM_HV_ORPHAN_CRASH == XEN_LEND_ORPHAN_CRASH);
 static_assert(GPUMEM_HV_PARKED == XEN_LEND_PARKED);
+static_assert(GPUMEM_HV_FEAT_SUPERPAGE_2M == XEN_LEND_FEAT_SUPERPAGE_2M);
 
 static int gpumem_xen_op(struct xen_lend_op *op)
 {

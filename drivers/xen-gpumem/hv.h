@@ -56,6 +56,9 @@ enum gpumem_hv_action {
 	GPUMEM_HV_CRASH = 3,
 };
 
+/* struct gpumem_hv_info.features: 2 MiB at once take one entry */
+#define GPUMEM_HV_FEAT_SUPERPAGE_2M	(1U << 0)
+
 /* struct gpumem_hv_fault.access */
 #define GPUMEM_HV_ACCESS_READ	(1U << 0)
 #define GPUMEM_HV_ACCESS_WRITE	(1U << 1)
@@ -82,7 +85,7 @@ struct gpumem_hv_fault {
 /**
  * struct gpumem_hv_info - what the hypervisor can do, and for whom
  * @version: of the hypervisor's interface; zero for the mock
- * @features: bits of the hypervisor's interface
+ * @features: bits of the hypervisor's interface, GPUMEM_HV_FEAT_*
  * @max_windows: windows that one guest can have
  * @max_extents: extents in one call of map
  * @max_frames: frames in one call of map
@@ -219,7 +222,9 @@ struct gpumem_hv_ops {
 	 * @revoke: take pages back, innermost.  When it returns, no vCPU can
 	 * reach them.  @downgrade: take only the permission to write; pages
 	 * for which that is not possible are taken whole.  Absent pages are
-	 * skipped.  @cleared: OUT, pages that lost something.
+	 * skipped.  Where the hypervisor has several pages in one entry, and
+	 * only some of them are named, others may be taken along.  @cleared:
+	 * OUT, pages that lost something, named or not.
 	 *
 	 * No errors but -ESRCH and -ENOENT, after which nothing is reachable
 	 * either.  Anything else is a defect.

@@ -78,6 +78,7 @@ struct gpumem_mapping;
 #define GPUMEM_PROT_NC		(1U << 2)	/* not mapped write-back */
 #define GPUMEM_PROT_PAGE	(1U << 3)	/* ordinary: has a struct page */
 #define GPUMEM_PROT_IO		(1U << 4)	/* device memory */
+#define GPUMEM_PROT_LARGE	(1U << 5)	/* part of a leaf of 2 MiB or more */
 
 /**
  * struct gpumem_slice - what was found behind some pages of a binding
@@ -502,6 +503,8 @@ void gpumem_binding_forget(struct gpumem_binding *binding, unsigned long first,
 			   unsigned long nr);
 void gpumem_binding_revoke(struct gpumem_binding *binding, unsigned long first,
 			   unsigned long nr, bool downgrade);
+int gpumem_binding_flush(struct gpumem_binding *binding,
+			 struct gpumem_batch *batch);
 int gpumem_binding_commit(struct gpumem_binding *binding,
 			  struct gpumem_slice *slice);
 int gpumem_binding_map_zero(struct gpumem_binding *binding, unsigned long slot,
@@ -525,6 +528,12 @@ void gpumem_server_free(struct gpumem_server *server);
 void gpumem_fault_dispatch(struct gpumem_ctx *ctx,
 			   const struct gpumem_hv_fault *fault);
 void gpumem_faults_retry(struct gpumem_window *window, u64 index, u64 nr);
+
+/* large.c */
+bool gpumem_slice_grow(struct gpumem_binding *binding,
+		       const struct gpumem_slice *slice, unsigned long *first);
+bool gpumem_binding_map_block(struct gpumem_binding *binding,
+			      struct gpumem_slice *slice);
 
 /* supply.c */
 int gpumem_supply(struct gpumem_binding *binding, struct gpumem_slice *slice,

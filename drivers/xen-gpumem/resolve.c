@@ -170,6 +170,8 @@ static int gpumem_snapshot_hmm(struct gpumem_binding *binding,
 			continue;
 		slice->pfn[i] = pfn & ~HMM_PFN_FLAGS;
 		slice->prot[i] = GPUMEM_PROT_VALID | GPUMEM_PROT_PAGE;
+		if (hmm_pfn_to_map_order(pfn) >= PMD_ORDER)
+			slice->prot[i] |= GPUMEM_PROT_LARGE;
 		if (pfn & HMM_PFN_WRITE)
 			slice->prot[i] |= GPUMEM_PROT_WRITE;
 		if (nc)
@@ -241,6 +243,8 @@ static unsigned int gpumem_walk_leaf(struct gpumem_binding *binding,
 	mask = gpumem_leaf_mask(&args);
 	if (gpumem_prot_is_nc(args.pgprot, mask != PAGE_MASK))
 		prot |= GPUMEM_PROT_NC;
+	if (mask != PAGE_MASK)
+		prot |= GPUMEM_PROT_LARGE;
 	left = (~mask - (args.address & ~mask)) >> PAGE_SHIFT;
 
 	for (n = 0; n <= left && i + n < slice->nr; n++) {

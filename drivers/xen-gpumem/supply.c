@@ -19,15 +19,16 @@
 
 #include "internal.h"
 
-/* Turns before the caller has to ask again. */
-#define GPUMEM_SUPPLY_TURNS	4
+/* Turns before the caller has to ask again; one may be for a larger slice. */
+#define GPUMEM_SUPPLY_TURNS	5
 
 /*
- * Choose what is looked at: the wanted pages, and those around them.
+ * Choose what is looked at: the wanted pages, and those around them.  Or all of
+ * the block that begins at @block, if that is not negative.
  */
 static void gpumem_slice_setup(const struct gpumem_binding *binding,
 			       struct gpumem_slice *slice, unsigned long slot,
-			       unsigned int nr_want)
+			       unsigned int nr_want, long block)
 {
 	unsigned int around = READ_ONCE(gpumem_fault_around);
 	unsigned long first, count;
@@ -37,6 +38,10 @@ static void gpumem_slice_setup(const struct gpumem_binding *binding,
 	around = rounddown_pow_of_two(clamp(around, 1U, GPUMEM_SLICE_PAGES));
 	gpumem_around(binding->address, binding->nr, slot, around, &first,
 		      &count);
+	if (block >= 0) {
+		first = block;
+		count = GPUMEM_SLICE_PAGES;
+	}
 	slice->first = first;
 	slice->nr = count;
 	slice->want = slot - first;
@@ -57,13 +62,19 @@ static bool gpumem_mm_is_alive(struct mm_struct *mm)
 #endif
 }
 
+/* @block: where a larger slice begins that is to be looked at next, or -1. */
 static int gpumem_supply_once(struct gpumem_binding *binding,
-			      struct gpumem_slice *slice)
+			      struct gpumem_slice *slice, long *block)
 {
+	unsigned long first;
 	int ret;
 
 	gpumem_suspend_enter();
 	ret = gpumem_resolve(binding, slice);
+	if (!ret && *block < 0 && gpumem_slice_grow(binding, slice, &first)) {
+		*block = first;
+		ret = -EAGAIN;
+	}
 	if (!ret && !gpumem_mm_is_alive(binding->mm))
 		ret = -ENODATA;
 	if (!ret) {
@@ -94,15 +105,16 @@ static int gpumem_supply_turns(struct gpumem_binding *binding,
 	bool must_write = write;
 	unsigned int turn;
 	int ret = -EAGAIN;
+	long block = -1;
 
 	if ((binding->flags & XEN_GPUMEM_BIND_WRITE_FIRST) &&
 	    !(binding->flags & XEN_GPUMEM_BIND_READONLY))
 		write = true;
 
 	for (turn = 0; turn < GPUMEM_SUPPLY_TURNS && ret == -EAGAIN; turn++) {
-		gpumem_slice_setup(binding, slice, slot, nr_want);
+		gpumem_slice_setup(binding, slice, slot, nr_want, block);
 		slice->write = write;
-		ret = gpumem_supply_once(binding, slice);
+		ret = gpumem_supply_once(binding, slice, &block);
 		/* Only the binding wants it for writing: not at any price. */
 		if (!must_write && write && gpumem_supply_refused(ret)) {
 			write = false;
