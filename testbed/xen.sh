@@ -8,15 +8,19 @@
 #   debug     MEM_LEND, Xen's own assertions on (the default)
 #   release   MEM_LEND as a distribution would build it
 #   off       our patches applied, MEM_LEND=n: must build and boot
+#   flask     debug with FLASK and its default policy built in; enforces it if
+#             told to (flask=enforcing).  Needs testbed/extra-root.sh
+#   flask-off FLASK without MEM_LEND: must build
 #   pristine  without our patches, to compare with
 #
-# The first three share one source tree, build/xen/src, which testbed/xen-tree
+# All but the last share one source tree, build/xen/src, which testbed/xen-tree
 # keeps up to date file by file, so that a change in one file costs seconds.
 # Checking that free pages are clean (SCRUB_DEBUG) costs seconds of every boot
 # and says nothing about us: off.
 . "$(dirname "$0")/lib.sh"
 
 pristine=${XG_XEN_SRC:-$build/src/xen}
+extra=${XG_EXTRA:-$build/extra}
 release=4.20
 
 # Sources that are known to build and to fit the toolstack's ABI, best first.
@@ -70,6 +74,10 @@ options()
 	debug)	 echo "$debug CONFIG_MEM_LEND=y" ;;
 	release) echo 'CONFIG_DEBUG=n CONFIG_MEM_LEND=y' ;;
 	off)	 echo "$debug CONFIG_MEM_LEND=n" ;;
+	flask)	 echo "$debug CONFIG_XSM=y CONFIG_XSM_FLASK=y" \
+		      'CONFIG_XSM_FLASK_POLICY=y CONFIG_MEM_LEND=y' ;;
+	flask-off) echo 'CONFIG_DEBUG=n CONFIG_XSM=y CONFIG_XSM_FLASK=y' \
+		      'CONFIG_XSM_FLASK_POLICY=n CONFIG_MEM_LEND=n' ;;
 	pristine) echo "$debug" ;;
 	*)	 die "no such variant: $1" ;;
 	esac
@@ -90,7 +98,7 @@ configure()
 {
 	variant=$1 src=$2 out=$3 opts=$4
 	{
-		sed '/^CONFIG_\(DEBUG\|MEM_LEND\|EXPERT\|UNSUPPORTED\)\b/d' \
+		sed '/CONFIG_\(DEBUG\|MEM_LEND\|EXPERT\|UNSUPPORTED\|XSM\)\b/d' \
 			"$root/boot/xen-$release-amd64.config"
 		printf '%s\n' CONFIG_EXPERT=y CONFIG_UNSUPPORTED=y
 		printf '%s\n' $opts | sed 's/^\(.*\)=n$/# \1 is not set/'
@@ -108,7 +116,7 @@ xen_make()
 {
 	src=$1 out=$2
 	shift 2
-	"$top/testbed/in-root" make -C "/xen-gpumem/${src#"$top"/}/xen" \
+	XG_ROOT=$make_root "$top/testbed/in-root" make -C "/xen-gpumem/${src#"$top"/}/xen" \
 		O="/xen-gpumem/${out#"$top"/}" XEN_TARGET_ARCH=x86_64 \
 		XEN_WHOAMI=builder XEN_DOMAIN=testbed -j"$jobs" "$@"
 }
@@ -130,6 +138,11 @@ build_variant()
 {
 	variant=$1 src=$build/xen/src out=$build/xen/$1/out opts=$(options "$1")
 	mkdir -p "$out"
+	# The compiler of policies is not in the tool root.
+	case $variant in
+	flask) make_root=$extra ;;
+	*)     make_root=$root ;;
+	esac
 	if [ "$variant" = pristine ]; then
 		src=$pristine
 	else
@@ -157,6 +170,9 @@ for v in "$@"; do
 		continue
 	fi
 	rm -f "$stamp"
+	if [ "$v" = flask ]; then
+		XG_EXTRA=$extra "$top/testbed/extra-root.sh"
+	fi
 	logged "xen-$v" "hypervisor, $v build" build_variant "$v"
 	echo "$now" >"$stamp"
 done

@@ -197,7 +197,7 @@ static int lend_check_domain(struct domain *d,
      * That privilege was lost must not keep a lender from having back what it
      * lent.  It is told nothing about others: only an attachment takes back.
      */
-    if ( xsm_dm_op(XSM_DM_PRIV, d) &&
+    if ( xsm_mem_lend(XSM_DM_PRIV, d) &&
          !((c->attr & LEND_BACK) && lend_attached(d, current->domain)) )
         return -EPERM;
 
