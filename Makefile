@@ -4,7 +4,7 @@
 # its log is and rebuilds only what changed.  All output lies under build/.
 
 .DEFAULT_GOAL := help
-.PHONY: help root qemu xen xen-all module userspace tests native image demo \
+.PHONY: help root qemu xen xen-matrix module userspace tests native image demo \
 	check check-full soak bench mutants style clean distclean
 MAKEFLAGS += --no-print-directory
 
@@ -26,7 +26,8 @@ help:
 	@echo '  root        tool root: compiler, kernel, Xen tools, QEMU (needs root)'
 	@echo '  qemu        the emulator, with one defect mended'
 	@echo '  xen         patched hypervisor, debug build'
-	@echo '  xen-all     debug, release, and with the extension configured out'
+	@echo '  xen-matrix  every variant: debug, release, without the extension, with'
+	@echo '              FLASK and with FLASK alone; for arm64, not booted'
 	@echo '  module      xen-gpumem.ko'
 	@echo '  userspace   library, tool and example backend (to install: userspace/Makefile)'
 	@echo '  tests       programs for dom0, guest and host'
@@ -46,8 +47,10 @@ qemu: root
 xen: qemu
 	@testbed/xen.sh debug
 
-xen-all: qemu
-	@testbed/xen.sh debug release off
+xen-matrix: qemu
+	@testbed/extra-root.sh
+	@testbed/xen.sh debug release off flask flask-off
+	@testbed/xen-arm.sh
 
 module: root
 	@testbed/module.sh
@@ -68,10 +71,10 @@ demo: xen image
 check: xen image
 	@testbed/check quick
 
-check-full: xen-all image
+check-full: xen-matrix image
 	@testbed/check full
 
-soak: xen-all image
+soak: xen image
 	@testbed/check soak
 
 mutants: xen image
