@@ -21,6 +21,12 @@
 
 #include "internal.h"
 
+static bool gpumem_blocks_help(const struct gpumem_hv_info *info)
+{
+	return (info->features & GPUMEM_HV_FEAT_SUPERPAGE_2M) &&
+	       info->max_frames >= GPUMEM_SLICE_PAGES;
+}
+
 /* Slot in which the block of a page begins; may lie before the binding. */
 static long gpumem_block_first(const struct gpumem_binding *binding,
 			       unsigned long slot)
@@ -69,8 +75,7 @@ bool gpumem_slice_grow(struct gpumem_binding *binding,
 	bool write = (slice->prot[i] & GPUMEM_PROT_WRITE) &&
 		     !(binding->flags & XEN_GPUMEM_BIND_READONLY);
 
-	if (!(info->features & GPUMEM_HV_FEAT_SUPERPAGE_2M) ||
-	    info->max_frames < GPUMEM_SLICE_PAGES)
+	if (!gpumem_blocks_help(info))
 		return false;
 	if (start < 0 || start + GPUMEM_SLICE_PAGES > binding->nr ||
 	    (slice->first == start && slice->nr == GPUMEM_SLICE_PAGES))
@@ -132,6 +137,7 @@ static bool gpumem_block_is_there(const struct gpumem_binding *binding,
 bool gpumem_binding_map_block(struct gpumem_binding *binding,
 			      struct gpumem_slice *slice)
 {
+	struct gpumem_hv_info *info = &binding->window->ctx->info;
 	struct gpumem_batch *batch = &slice->batch;
 	unsigned long first = slice->first;
 	unsigned int i, nr = slice->nr;
@@ -139,7 +145,8 @@ bool gpumem_binding_map_block(struct gpumem_binding *binding,
 
 	lockdep_assert_held(&binding->lock);
 
-	if (gpumem_block_first(binding, first) != first ||
+	if (!gpumem_blocks_help(info) ||
+	    gpumem_block_first(binding, first) != first ||
 	    !gpumem_slice_is_block(slice) ||
 	    gpumem_block_is_there(binding, slice))
 		return false;

@@ -14,6 +14,7 @@
  * holds is counted, so that passing over what is empty costs next to nothing.
  */
 
+#include <xen/domain.h>
 #include <xen/event.h>
 #include <xen/hypercall.h>
 #include <xen/lend-internal.h>
@@ -347,6 +348,7 @@ int cf_check lend_do_create(struct domain *d, struct xen_lend_op *op,
 {
     struct xen_lend_create *c = &op->u.create;
     struct lend_window *w;
+    unsigned long groups;
     int rc;
 
     if ( !c->nr || c->orphan > XEN_LEND_ORPHAN_CRASH )
@@ -362,20 +364,35 @@ int cf_check lend_do_create(struct domain *d, struct xen_lend_op *op,
     if ( rc )
         return rc;
 
-    w = xvzalloc_flex_struct(struct lend_window, count,
-                             (c->nr + LEND_GROUP - 1) >> LEND_GROUP_ORDER);
-    if ( !w )
-        return -ENOMEM;
+    groups = (c->nr + LEND_GROUP - 1) >> LEND_GROUP_ORDER;
 
-    w->gfn = c->gfn;
-    w->nr = c->nr;
-    w->orphan = c->orphan;
+    /*
+     * Log-dirty mode and paging are enabled by domctls, which ask whether there
+     * are windows before they do it.  Their lock cannot be waited for: come
+     * again, all groups having been looked at.
+     */
+    if ( !domctl_lock_acquire() )
+    {
+        *start = groups + 1;
+        return -ERESTART;
+    }
 
-    arch_lend_lock(d);
-    rc = lend_window_add(d, w);
-    if ( !rc )
-        c->id = w->id;
-    arch_lend_unlock(d);
+    rc = -ENOMEM;
+    w = xvzalloc_flex_struct(struct lend_window, count, groups);
+    if ( w )
+    {
+        w->gfn = c->gfn;
+        w->nr = c->nr;
+        w->orphan = c->orphan;
+
+        arch_lend_lock(d);
+        rc = lend_window_add(d, w);
+        if ( !rc )
+            c->id = w->id;
+        arch_lend_unlock(d);
+    }
+
+    domctl_lock_release();
 
     if ( rc )
         xvfree(w);

@@ -23,6 +23,7 @@
  *
  * Locks, outermost first
  * ----------------------
+ *  0. The lock of domctls, tried by CREATE.
  *  1. lend_clients_lock: which clients exist.  Spin lock, global, rarely taken.
  *  2. lender->caps_lock, for reading, while MAP puts MMIO in.
  *  3. The lend lock: arch_lend_lock(), the lock of the borrower's host p2m.
@@ -419,9 +420,9 @@ void lend_destroy(struct domain *d)
 }
 
 /*
- * Does the domain have windows?  Asked without locks, by those who change what
- * lending relies on.  They make known that they do so, and then ask; CREATE
- * makes its window known, and then looks at them.
+ * Does the domain have windows?  Asked by those who change what lending relies
+ * on.  They make known that they do so, and then ask; CREATE makes its window
+ * known, and then looks at them.  Or they are domctls, and may ask first.
  */
 bool lend_in_use(const struct domain *d)
 {
