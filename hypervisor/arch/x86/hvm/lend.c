@@ -67,6 +67,15 @@ void lend_nested_page_fault(unsigned long gfn, p2m_type_t t,
 
     switch ( t )
     {
+    case p2m_lent_rw:
+    case p2m_lent_ro:
+        if ( access == XEN_LEND_ACCESS_EXEC )
+            arch_lend_shatter(current->domain, gfn);
+        /* Else somebody was quicker. */
+        if ( t == p2m_lent_rw || access != XEN_LEND_ACCESS_WRITE )
+            return;
+        break;
+
     case p2m_lent_nc_rw:
     case p2m_lent_nc_ro:
         /* There is no way to map it such that this would work. */
@@ -75,17 +84,9 @@ void lend_nested_page_fault(unsigned long gfn, p2m_type_t t,
             lend_inject();
             return;
         }
-        if ( t == p2m_lent_nc_rw )
-            return;
-        fallthrough;
-    case p2m_lent_ro:
-        if ( access != XEN_LEND_ACCESS_WRITE )
+        if ( t == p2m_lent_nc_rw || access != XEN_LEND_ACCESS_WRITE )
             return;
         break;
-
-    case p2m_lent_rw:
-        /* Somebody was quicker. */
-        return;
 
     default:
         break;

@@ -18,9 +18,9 @@
  *
  * An entry of 2 MiB is made when MAP brings 512 frames at once that allow it,
  * also in place of smaller ones, whose table is freed.  Code is executed from
- * entries of any size, but with EPT on processors where that has to be avoided
- * for large ones ("ept=exec-sp"): there is no large entry for what is cached,
- * then.
+ * entries of any size with NPT.  With EPT there are processors where that has to
+ * be avoided for large ones ("ept=exec-sp"): these are never executable, and one
+ * is split when somebody wants to execute from it.
  *
  * All of this is called with the lend lock held, which is the p2m's lock.
  */
@@ -137,17 +137,12 @@ int arch_lend_set_entry(struct domain *d, unsigned long gfn,
 }
 
 /* May these frames share an entry? */
-static bool lend_super_suits(const struct domain *d, unsigned long gfn,
-                             const lend_frame_t *frames, unsigned int attr)
+static bool lend_super_suits(unsigned long gfn, const lend_frame_t *frames)
 {
     unsigned int i;
 
     if ( !hap_has_2mb ||
          ((gfn | (frames->raw & LEND_FRAME_MFN)) & (LEND_SUPER - 1)) )
-        return false;
-
-    if ( cpu_has_vmx && !(attr & XEN_LEND_ATTR_NC) &&
-         !d->arch.hvm.vmx.exec_sp )
         return false;
 
     /* One after the other, with the same references. */
@@ -179,7 +174,7 @@ bool arch_lend_set_super(struct domain *d, unsigned long gfn,
     bool replaced = false;
     unsigned int i;
 
-    if ( !lend_super_suits(d, gfn, frames, attr) )
+    if ( !lend_super_suits(gfn, frames) )
         return false;
 
     for ( i = 0; i < LEND_SUPER; ++i )
@@ -215,6 +210,22 @@ bool arch_lend_set_super(struct domain *d, unsigned long gfn,
         p2m->need_flush = true;
 
     return true;
+}
+
+/*
+ * The guest could not execute from this frame.  If that is because the entry is
+ * large, split it.  If its pool has no page for that, it tries again for as long
+ * as that is so, which is its own doing.
+ */
+void arch_lend_shatter(struct domain *d, unsigned long gfn)
+{
+    struct p2m_domain *p2m = p2m_get_hostp2m(d);
+    unsigned int order;
+    mfn_t mfn;
+    p2m_type_t t = lend_get_entry(p2m, gfn, &mfn, &order);
+
+    if ( cpu_has_vmx && p2m_is_lent(t) && order != PAGE_ORDER_4K )
+        (void)lend_set_entry(p2m, gfn, mfn, PAGE_ORDER_4K, t);
 }
 
 /* Take an entry, or a part of one, or just the permission to write. */

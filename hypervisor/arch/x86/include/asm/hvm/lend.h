@@ -29,10 +29,11 @@ bool lend_walk_begin(const struct vcpu *v, uint32_t pfec);
 void lend_walk_end(const struct vcpu *v, bool locked);
 struct page_info *lend_walk_page(struct domain *d, gfn_t gfn, uint32_t *pfec);
 
-/* In mm/lend.c, with the lend lock held. */
+/* In mm/lend-p2m.c, with the lend lock held. */
 p2m_type_t arch_lend_get_entry(struct domain *d, unsigned long gfn,
                                mfn_t *mfn);
 bool arch_lend_is_ram(mfn_t mfn);
+void arch_lend_shatter(struct domain *d, unsigned long gfn);
 
 #else /* !CONFIG_MEM_LEND */
 
