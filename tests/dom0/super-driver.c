@@ -190,13 +190,16 @@ static void huge(void)
 	CHECK(!(raw_inspect(window, 9).attr & XEN_LEND_ATTR_NC));
 	touch(XGT_WINDOW);
 	expect_blocks(9);
-	fill(map, LENGTH, 6);
-	cmd_ok(1, XG_CMD_CHECK, XGT_WINDOW, LENGTH, 6);
+	fill(map, SUPER * PAGE, 6);
+	fill(map + SUPER * PAGE / 8, LENGTH - SUPER * PAGE, 7);
+	cmd_ok(1, XG_CMD_CHECK, XGT_WINDOW, SUPER * PAGE, 6);
+	cmd_ok(1, XG_CMD_CHECK, XGT_WINDOW + SUPER * PAGE,
+	       LENGTH - SUPER * PAGE, 7);
 	/* A page leaves. */
 	CHECK(!madvise((void *)(map + 20 * PAGE / 8), PAGE, MADV_DONTNEED));
 	CHECK_EQ(guest_read(XGT_WINDOW + 20 * PAGE), 0);
 	cmd_ok(1, XG_CMD_CHECK, XGT_WINDOW + SUPER * PAGE,
-	       LENGTH - SUPER * PAGE, 6);
+	       LENGTH - SUPER * PAGE, 7);
 	CHECK_EQ(guest_read(XGT_WINDOW + 21 * PAGE), map[21 * PAGE / 8]);
 	guest_write(XGT_WINDOW + 20 * PAGE, 77);
 	CHECK_EQ(map[20 * PAGE / 8], 77);
