@@ -60,15 +60,12 @@
 /* Pause before another try where the try before came to nothing. */
 #define GPUMEM_FAULT_PAUSE_MS	5
 
+/* Return: 0, or -ESTALE if the vCPU waits no more: someone else was quicker. */
 static int gpumem_answer(struct gpumem_ctx *ctx,
 			 const struct gpumem_hv_fault *fault,
 			 enum gpumem_hv_action action)
 {
-	int ret = gpumem_hv->resolve(&ctx->dom, fault->vcpu, fault->token,
-				     action);
-
-	/* That someone else was quicker is no error. */
-	return ret == -ESTALE ? 0 : ret;
+	return gpumem_hv->resolve(&ctx->dom, fault->vcpu, fault->token, action);
 }
 
 static struct gpumem_ctx *gpumem_job_ctx(const struct gpumem_job *job)
@@ -145,6 +142,9 @@ static int gpumem_fault_policy(struct gpumem_job *job,
 		ret = gpumem_answer(window->ctx, fault,
 				    policy == XEN_GPUMEM_POLICY_MMIO ?
 				    GPUMEM_HV_MMIO : GPUMEM_HV_INJECT);
+	/* Nobody has seen anything of it. */
+	if (ret == -ESTALE)
+		return 0;
 	if (ret)
 		return ret;
 	atomic64_inc(&window->stats.failed);
@@ -196,11 +196,11 @@ static int gpumem_fault_supply(struct gpumem_job *job,
 	ret = gpumem_supply(binding, slice,
 			    fault->index - binding->node.start, 1,
 			    gpumem_fault_is_write(fault));
+	if (ret || slice->woken)
+		return ret;
 	/* The page was there, so that nobody was woken. */
-	if (!ret && !slice->woken)
-		ret = gpumem_answer(gpumem_job_ctx(job), fault,
-				    GPUMEM_HV_RETRY);
-	return ret;
+	ret = gpumem_answer(gpumem_job_ctx(job), fault, GPUMEM_HV_RETRY);
+	return ret == -ESTALE ? 0 : ret;
 }
 
 static int gpumem_fault_try(struct gpumem_job *job,
@@ -245,6 +245,21 @@ static void gpumem_job_count(struct gpumem_job *job,
 	job->stuck = 0;
 }
 
+/*
+ * Let the vCPU try again, but not in a hurry where it has not helped so far.
+ * If nothing was @in_the_way this time, what was there before is past.
+ */
+static void gpumem_job_retry(struct gpumem_job *job, bool in_the_way,
+			     const struct gpumem_hv_fault *fault)
+{
+	if (!in_the_way)
+		job->stuck = 0;
+	if (job->repeats > 1 || job->stuck)
+		msleep(GPUMEM_FAULT_PAUSE_MS);
+	job->repeats++;
+	gpumem_answer(gpumem_job_ctx(job), fault, GPUMEM_HV_RETRY);
+}
+
 static void gpumem_job_serve(struct gpumem_job *job,
 			     const struct gpumem_hv_fault *fault)
 {
@@ -252,6 +267,7 @@ static void gpumem_job_serve(struct gpumem_job *job,
 	struct gpumem_ctx *ctx = file->ctx;
 	struct gpumem_window *window;
 	u64 start = ktime_get_ns(), ns;
+	unsigned int stuck;
 	int ret;
 
 	/* Removed meanwhile, and perhaps the id is another fd's by now. */
@@ -262,13 +278,10 @@ static void gpumem_job_serve(struct gpumem_job *job,
 	}
 
 	gpumem_job_count(job, fault);
+	stuck = job->stuck;
 	ret = gpumem_fault_try(job, window, fault);
 	if (ret) {
-		/* Not in a hurry where it has not helped so far. */
-		if (job->repeats > 1 || job->stuck)
-			msleep(GPUMEM_FAULT_PAUSE_MS);
-		job->repeats++;
-		gpumem_answer(ctx, fault, GPUMEM_HV_RETRY);
+		gpumem_job_retry(job, job->stuck != stuck, fault);
 	} else {
 		job->repeats = 0;
 		job->stuck = 0;

@@ -128,7 +128,7 @@ struct gpumem_slice {
  * @window: where it faulted last,
  * @index: likewise,
  * @repeats: how often in a row without getting on,
- * @stuck: and how often of those because something was in the way
+ * @stuck: and how often in a row because something was in the way
  */
 struct gpumem_job {
 	struct gpumem_vcpu *vcpu;

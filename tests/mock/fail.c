@@ -269,6 +269,29 @@ static void eagain_then_enomem(void)
 	mock_end();
 }
 
+/* What was in the way, and was not the next time, is not added up. */
+static void enomem_with_breaks(void)
+{
+	volatile uint64_t *p;
+	uint32_t w;
+
+	mock_begin(1);
+	p = map_anon(SIZE);
+	stamp(p, SIZE, 40);
+	w = window_of(p, SIZE);
+	/* 30 times, then there is nothing in the way but haste, then 30 more. */
+	mock_inject(XGM_OP_MAP, EAGAIN, 30, 1);
+	mock_bad_page(w, 0, ENOMEM, 60);
+	CHECK_EQ(g_read(BASE), 40);
+	CHECK_EQ(mock_hits(XGM_OP_MAP), 1);
+	/* Control: without the break that would have been too often. */
+	OK(gm_window_move(xgt_dom, w, BASE));
+	mock_bad_page(w, 0, ENOMEM, 1000);
+	g_expect(BASE, READ, XGM_INJECTED);
+	CHECK(mock_calls(XGM_OP_MAP) < 60 + 2 * 40);
+	mock_end();
+}
+
 /* The guest has used up its page tables: it harms itself alone. */
 static void pool_exhausted(void)
 {
@@ -490,6 +513,7 @@ static const struct xgt_test tests[] = {
 	{ "L4-mock-transient", "L4", transient, 0, 0 },
 	{ "L18-mock-eagain-long", "L18", eagain_for_long, 0, 0 },
 	{ "L18-mock-eagain-enomem", "L18,L4", eagain_then_enomem, 0, 0 },
+	{ "L18-mock-enomem-breaks", "L18,L4", enomem_with_breaks, 0, 0 },
 	{ "S4-mock-pool-exhausted", "S4,L4", pool_exhausted, 0, 0 },
 	{ "S2-mock-domid-reused", "S2", domid_reused, 0, 0 },
 	{ "L19-mock-limits", "L19,S1", limits, 0, 0 },

@@ -475,6 +475,7 @@ static void dead_backend(void)
 /* An answer to a fault that is over reaches nobody, least the next fault. */
 static void stale_token(void)
 {
+	struct xen_gpumem_window_query q;
 	struct mock_run run;
 	uint32_t w;
 
@@ -493,6 +494,11 @@ static void stale_token(void)
 	CHECK_EQ(run.access.out_faults, 2);
 	CHECK_EQ(mock_stats().out_stale, 1);
 	CHECK_EQ(mock_stats().out_resolves[1], 1);
+	/* Nor does it count as what somebody got. */
+	wait_served(w);
+	OK(gm_query(xgt_dom, w, 0, 0, &q));
+	CHECK_EQ(q.out_faults, 2);
+	CHECK_EQ(q.out_failed, 1);
 	OK(gm_window_remove(xgt_dom, w));
 	mock_end();
 }
