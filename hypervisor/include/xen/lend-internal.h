@@ -272,8 +272,6 @@ bool arch_lend_gfns_reserved(const struct domain *d, unsigned long start,
 void arch_lend_lock(struct domain *d);
 void arch_lend_unlock(struct domain *d);
 bool arch_lend_locked(const struct domain *d);
-/* Flush as if something had been cleared.  No locks held. */
-void arch_lend_flush(struct domain *d);
 
 /*
  * Take up to nr frames from the current domain, for one extent.  Returns how

@@ -123,15 +123,6 @@ bool arch_lend_locked(const struct domain *d)
     return p2m_locked_by_me(p2m_get_hostp2m(d));
 }
 
-void arch_lend_flush(struct domain *d)
-{
-    struct p2m_domain *p2m = p2m_get_hostp2m(d);
-
-    ASSERT(!p2m_locked_by_me(p2m));
-
-    p2m->tlb_flush(p2m);
-}
-
 /*
  * Debug builds count the references that are held, one by one, where they are
  * taken and dropped: whatever happens in between, the sums have to fit what is
