@@ -185,7 +185,8 @@ static int start_once(const char *name, const char *config)
 	if (xl(create, NULL, 0))
 		return -2;
 	domid = domid_of(name);
-	answer_timer(domid);
+	if (!bare())
+		answer_timer(domid);
 	if (!xen_unpause(domid))
 		return -2;
 	/* See init.c. */
