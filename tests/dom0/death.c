@@ -121,48 +121,6 @@ static void destroyed_mid_fault(void)
 
 /* --- the number is used again -------------------------------------------------------- */
 
-static long domctl(struct xen_domctl *op)
-{
-	struct xen_domctl *buffer = lend_buffer(sizeof(*buffer));
-	long ret;
-
-	op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-	*buffer = *op;
-	ret = raw_hypercall(__HYPERVISOR_domctl, (unsigned long)buffer,
-			    0, 0, 0, 0);
-	*op = *buffer;
-	return ret;
-}
-
-/* An empty domain with the very number that another had. */
-static long create_empty(int domid)
-{
-	struct xen_domctl op = { .cmd = XEN_DOMCTL_createdomain,
-				 .domain = domid };
-
-	op.u.createdomain.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
-	op.u.createdomain.max_vcpus = 1;
-	op.u.createdomain.max_evtchn_port = 1023;
-	op.u.createdomain.max_grant_frames = 4;
-	op.u.createdomain.max_maptrack_frames = 4;
-	op.u.createdomain.grant_opts = XEN_DOMCTL_GRANT_version(1);
-	op.u.createdomain.arch.emulation_flags = XEN_X86_EMU_LAPIC;
-	return domctl(&op);
-}
-
-static void destroy_empty(int domid)
-{
-	struct xen_domctl op = { .cmd = XEN_DOMCTL_destroydomain,
-				 .domain = domid };
-	long ret;
-
-	/* It does its work in slices. */
-	while ((ret = domctl(&op)) == -ERESTART || ret == -EAGAIN)
-		;
-	if (ret)
-		FAIL("destroydomain: %s", xgt_errname(-ret));
-}
-
 static uint64_t generation_of(int domid)
 {
 	struct xen_lend_op op = { };
@@ -188,8 +146,8 @@ static void reused_domid(void)
 	cmd_ok(0, XG_CMD_FILL, XGT_WINDOW, LENGTH, 1);
 	guest_destroy(&xgt_guest);
 	/* Others who have pages of the old one, its console's, let go soon. */
-	EVENTUALLY((ret = create_empty(domid)) != -EEXIST);
-	if (ret)
+	EVENTUALLY((ret = xen_domain_new(domid, 0)) != -EEXIST);
+	if (ret != domid)
 		FAIL("cannot make a domain %d again: %s", domid,
 		     xgt_errname(-ret));
 	/* Control: it is there, under the same number, and is another. */
@@ -206,7 +164,7 @@ static void reused_domid(void)
 	CHECK(!madvise((void *)map, LENGTH, MADV_DONTNEED));
 	OK(gm_window_remove(xgt_dom, window));
 	close(xgt_dom);
-	destroy_empty(domid);
+	xen_domain_destroy(domid);
 }
 
 /* Every operation names the generation; a wrong one reaches nobody. */

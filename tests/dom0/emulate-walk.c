@@ -83,20 +83,6 @@ static uint64_t find_table(uint64_t address, uint64_t page[512])
 	return gfn;
 }
 
-static void take_away(uint64_t gfn)
-{
-	struct xen_memory_reservation *r = lend_buffer(sizeof(*r));
-	xen_pfn_t *list = lend_buffer(sizeof(*list));
-
-	*list = gfn;
-	set_xen_guest_handle(r->extent_start, list);
-	r->nr_extents = 1;
-	r->domid = xgt_guest.domid;
-	CHECK_EQ(raw_hypercall(__HYPERVISOR_memory_op,
-			       XENMEM_decrease_reservation, (uintptr_t)r, 0, 0,
-			       0), 1);
-}
-
 static void set_up(void)
 {
 	struct xen_domctl op = { };
@@ -116,7 +102,7 @@ static void set_up(void)
 	cmd_advance(1, 100);
 	OK(domctl(XEN_DOMCTL_pausedomain, &op));
 	table = find_table(address, (uint64_t *)copy);
-	take_away(table);
+	CHECK_EQ(xen_depopulate(xgt_guest.domid, table), 1);
 	OK(gm_window_add(xgt_dom, table * PAGE, PAGE, XEN_GPUMEM_POLICY_INJECT,
 			 &table_window));
 	OK(gm_bind(xgt_dom, table_window, 0, PAGE, copy, 0,

@@ -267,24 +267,6 @@ static long device_memory(uint64_t gfn, uint64_t frame, bool add)
 	return domctl(XEN_DOMCTL_memory_mapping, &op);
 }
 
-static long reservation(unsigned int cmd, uint64_t gfn)
-{
-	static struct xen_memory_reservation *r;
-	static xen_pfn_t *list;
-
-	if (!r) {
-		r = lend_buffer(sizeof(*r));
-		list = lend_buffer(sizeof(*list));
-	}
-	*list = gfn;
-	memset(r, 0, sizeof(*r));
-	set_xen_guest_handle(r->extent_start, list);
-	r->nr_extents = 1;
-	r->domid = xgt_guest.domid;
-	return raw_hypercall(__HYPERVISOR_memory_op, cmd, (uintptr_t)r, 0, 0,
-			     0);
-}
-
 /* The toolstack does to the guest what it may, over what is lent. */
 static void toolstack(void)
 {
@@ -301,8 +283,8 @@ static void toolstack(void)
 
 	CHECK(device_memory(GFN + 1, xgt_raw.bar + 8, true) < 0);
 	CHECK(device_memory(GFN + 1, xgt_raw.bar + 8, false) < 0);
-	CHECK_EQ(reservation(XENMEM_populate_physmap, GFN + 1), 0);
-	CHECK_EQ(reservation(XENMEM_decrease_reservation, GFN + 1), 0);
+	CHECK_EQ(xen_populate(xgt_guest.domid, GFN + 1), 0);
+	CHECK_EQ(xen_depopulate(xgt_guest.domid, GFN + 1), 0);
 	for (int i = 0; i < 4; i++)
 		CHECK_EQ(raw_inspect(id, i).mfn, xgt_raw.bar + i);
 
@@ -315,9 +297,9 @@ static void toolstack(void)
 	OK(device_memory(GFN + 8, xgt_raw.bar + 8, false));
 	OK(raw_map_one(id, 8, xgt_raw.bar, 1, RAW_RW));
 
-	CHECK_EQ(reservation(XENMEM_populate_physmap, GFN + 9), 1);
+	CHECK_EQ(xen_populate(xgt_guest.domid, GFN + 9), 1);
 	ERR(raw_map_one(id, 9, xgt_raw.bar, 1, RAW_RW), EBUSY);
-	CHECK_EQ(reservation(XENMEM_decrease_reservation, GFN + 9), 1);
+	CHECK_EQ(xen_depopulate(xgt_guest.domid, GFN + 9), 1);
 	OK(raw_map_one(id, 9, xgt_raw.bar, 1, RAW_RW));
 	raw_detach();
 }

@@ -222,25 +222,6 @@ static void pool(void)
 
 /* --- a window that begins and ends within a block -------------------------------- */
 
-/* Populate or decrease: one frame of the guest's own. */
-static long reservation(unsigned int cmd, uint64_t gfn)
-{
-	static struct xen_memory_reservation *r;
-	static xen_pfn_t *list;
-
-	if (!r) {
-		r = lend_buffer(sizeof(*r));
-		list = lend_buffer(sizeof(*list));
-	}
-	*list = gfn;
-	memset(r, 0, sizeof(*r));
-	set_xen_guest_handle(r->extent_start, list);
-	r->nr_extents = 1;
-	r->domid = xgt_guest.domid;
-	return raw_hypercall(__HYPERVISOR_memory_op, cmd, (uintptr_t)r, 0, 0,
-			     0);
-}
-
 /* MAP of a block that stops after @nr frames, for @err. */
 static void stops(uint64_t index, uint32_t nr, int err)
 {
@@ -280,16 +261,16 @@ static void uneven(void)
 	OK(xen_set_pool_size(xgt_guest.domid, size));
 	/* The window ends, or the guest has something of its own there. */
 	stops(UNEVEN + 3 * SUPER, 3, ENXIO);
-	CHECK_EQ(reservation(XENMEM_populate_physmap, GFN + SUPER + 9), 1);
+	CHECK_EQ(xen_populate(xgt_guest.domid, GFN + SUPER + 9), 1);
 	stops(UNEVEN, 9, EBUSY);
 	expect_none(UNEVEN + 9);
 	expect_none(UNEVEN + 10);
-	CHECK_EQ(reservation(XENMEM_decrease_reservation, GFN + SUPER + 9), 1);
+	CHECK_EQ(xen_depopulate(xgt_guest.domid, GFN + SUPER + 9), 1);
 	OK(raw_map_one(id, UNEVEN, bar, SUPER, RW | NC | REPLACE));
 	expect_block(UNEVEN, bar, 9, RW | NC);
 	/* Nor does the guest put anything over a part of a large one. */
-	CHECK_EQ(reservation(XENMEM_populate_physmap, GFN + SUPER + 9), 0);
-	CHECK_EQ(reservation(XENMEM_decrease_reservation, GFN + SUPER + 9), 0);
+	CHECK_EQ(xen_populate(xgt_guest.domid, GFN + SUPER + 9), 0);
+	CHECK_EQ(xen_depopulate(xgt_guest.domid, GFN + SUPER + 9), 0);
 	expect_block(UNEVEN, bar, 9, RW | NC);
 	/* Emptied as a whole, whatever is in it. */
 	OK(raw_move(id, GFN));

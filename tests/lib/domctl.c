@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the toolstack's hypercalls tell that no file in dom0 does.
+ * What the toolstack's hypercalls tell and do that no file in dom0 does.
  */
 #include "xgt.h"
 
 #define __XEN_TOOLS__
 #include <xen/xen.h>
 #include <xen/domctl.h>
+#include <xen/memory.h>
 #include <xen/sysctl.h>
 
 /**
@@ -25,6 +26,61 @@ long xen_domctl(struct xen_domctl *op)
 	ret = raw_hypercall(__HYPERVISOR_domctl, (uintptr_t)buffer, 0, 0, 0, 0);
 	*op = *buffer;
 	return ret;
+}
+
+/**
+ * xen_domain_new - a domain with nested paging and nothing else, not even RAM
+ * @domid: its number; -1 any
+ * @flags: more XEN_DOMCTL_CDF_*
+ *
+ * Return: the number, or an error
+ */
+long xen_domain_new(int domid, uint32_t flags)
+{
+	struct xen_domctl op = { .cmd = XEN_DOMCTL_createdomain,
+				 .domain = domid };
+	long ret;
+
+	op.u.createdomain.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap |
+				  flags;
+	op.u.createdomain.max_vcpus = 1;
+	op.u.createdomain.max_evtchn_port = 1023;
+	op.u.createdomain.max_grant_frames = 4;
+	op.u.createdomain.max_maptrack_frames = 4;
+	op.u.createdomain.grant_opts = XEN_DOMCTL_GRANT_version(1);
+	op.u.createdomain.arch.emulation_flags = XEN_X86_EMU_LAPIC;
+	ret = xen_domctl(&op);
+	return ret ? ret : op.domain;
+}
+
+/**
+ * xen_domain_destroy - end such a domain
+ * @domid: its number
+ */
+void xen_domain_destroy(int domid)
+{
+	struct xen_domctl op = { .cmd = XEN_DOMCTL_destroydomain,
+				 .domain = domid };
+	long ret;
+
+	/* It does its work in slices. */
+	while ((ret = xen_domctl(&op)) == -ERESTART || ret == -EAGAIN)
+		;
+	if (ret)
+		FAIL("destroydomain: %s", xgt_errname(-ret));
+}
+
+/**
+ * xen_set_max_mem - how much RAM a guest may have
+ * @domid: the guest
+ * @size: bytes
+ */
+long xen_set_max_mem(int domid, uint64_t size)
+{
+	struct xen_domctl op = { .cmd = XEN_DOMCTL_max_mem, .domain = domid };
+
+	op.u.max_mem.max_memkb = size / KIB;
+	return xen_domctl(&op);
 }
 
 static struct xen_domctl_getdomaininfo *domain_info(void)
@@ -104,6 +160,49 @@ uint64_t xen_pool_empty(int domid)
 	if (ret && ret != -ENOMEM)
 		FAIL("emptying the paging pool: %s", xgt_errname(-ret));
 	return size;
+}
+
+/* Populate or decrease, by one page. */
+static long reservation(unsigned int cmd, int domid, uint64_t gfn)
+{
+	static struct xen_memory_reservation *r;
+	static xen_pfn_t *list;
+
+	if (!r) {
+		r = lend_buffer(sizeof(*r));
+		list = lend_buffer(sizeof(*list));
+	}
+	*list = gfn;
+	memset(r, 0, sizeof(*r));
+	set_xen_guest_handle(r->extent_start, list);
+	r->nr_extents = 1;
+	r->domid = domid;
+	return raw_hypercall(__HYPERVISOR_memory_op, cmd, (uintptr_t)r, 0, 0,
+			     0);
+}
+
+/**
+ * xen_populate - give a guest a page of RAM
+ * @domid: the guest
+ * @gfn: where, for the guest
+ *
+ * Return: how many pages it got, 1 or 0; or an error
+ */
+long xen_populate(int domid, uint64_t gfn)
+{
+	return reservation(XENMEM_populate_physmap, domid, gfn);
+}
+
+/**
+ * xen_depopulate - take a page of its RAM from a guest
+ * @domid: the guest
+ * @gfn: which
+ *
+ * Return: how many pages it lost, 1 or 0; or an error
+ */
+long xen_depopulate(int domid, uint64_t gfn)
+{
+	return reservation(XENMEM_decrease_reservation, domid, gfn);
 }
 
 /**

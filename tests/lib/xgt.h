@@ -318,10 +318,15 @@ void xen_lend_held(int *refs, int *types);
 /* domctl.c */
 struct xen_domctl;
 long xen_domctl(struct xen_domctl *op);
+long xen_domain_new(int domid, uint32_t flags);
+void xen_domain_destroy(int domid);
+long xen_set_max_mem(int domid, uint64_t size);
 uint32_t xen_log_end(void);
 uint64_t xen_pool_size(int domid);
 long xen_set_pool_size(int domid, uint64_t size);
 uint64_t xen_pool_empty(int domid);
+long xen_populate(int domid, uint64_t gfn);
+long xen_depopulate(int domid, uint64_t gfn);
 uint64_t xen_shared_info_frame(void);
 uint64_t xen_own_frames(void);
 
