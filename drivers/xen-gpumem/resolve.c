@@ -45,6 +45,9 @@
 /* What HMM may spend on a range that is invalidated all the time. */
 #define GPUMEM_RESOLVE_MS	200
 
+/* Pages that a caller may have to wait for before a signal is looked at. */
+#define GPUMEM_RESOLVE_DEAF	16
+
 static unsigned long gpumem_slice_address(const struct gpumem_binding *binding,
 					  const struct gpumem_slice *slice,
 					  unsigned int i)
@@ -180,6 +183,23 @@ static int gpumem_snapshot_hmm(struct gpumem_binding *binding,
 	return 0;
 }
 
+static int gpumem_fault_some(struct gpumem_binding *binding,
+			     struct gpumem_slice *slice,
+			     unsigned int i, unsigned int nr)
+{
+	struct hmm_range range = {
+		.notifier = &binding->notifier,
+		.start = gpumem_slice_address(binding, slice, i),
+		.end = gpumem_slice_address(binding, slice, i + nr),
+		.hmm_pfns = slice->pfn,
+		.default_flags = HMM_PFN_REQ_FAULT,
+	};
+
+	if (slice->write)
+		range.default_flags |= HMM_PFN_REQ_WRITE;
+	return gpumem_hmm_fault(&range, msecs_to_jiffies(GPUMEM_RESOLVE_MS));
+}
+
 /*
  * Have the wanted pages faulted in, by HMM and without mmap_lock.
  *
@@ -187,24 +207,24 @@ static int gpumem_snapshot_hmm(struct gpumem_binding *binding,
  * do not last: HMM starts over when a fault had to drop mmap_lock, and then
  * takes for wishes what it wrote there itself.
  *
+ * Nor all of them at once.  Each may take its time, and only the process's end
+ * stops HMM: so the first by itself, and then more at a time.
+ *
  * Return: -EAGAIN for another look, or an error
  */
 static int gpumem_fault_hmm(struct gpumem_binding *binding,
 			    struct gpumem_slice *slice)
 {
-	struct hmm_range range = {
-		.notifier = &binding->notifier,
-		.start = gpumem_slice_address(binding, slice, slice->want),
-		.end = gpumem_slice_address(binding, slice,
-					    slice->want + slice->nr_want),
-		.hmm_pfns = slice->pfn,
-		.default_flags = HMM_PFN_REQ_FAULT,
-	};
+	unsigned int i = slice->want, end = i + slice->nr_want;
+	unsigned int nr = 1;
 	int ret;
 
-	if (slice->write)
-		range.default_flags |= HMM_PFN_REQ_WRITE;
-	ret = gpumem_hmm_fault(&range, msecs_to_jiffies(GPUMEM_RESOLVE_MS));
+	do {
+		nr = min(nr, end - i);
+		ret = gpumem_fault_some(binding, slice, i, nr);
+		i += nr;
+		nr = min(2 * nr, GPUMEM_RESOLVE_DEAF);
+	} while (!ret && i < end && !signal_pending(current));
 	/* An error about what is there no more says nothing. */
 	if (!ret || (ret != -EINTR && mmu_interval_check_retry(
 					&binding->notifier, slice->seq)))
