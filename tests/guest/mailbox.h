@@ -85,6 +85,8 @@ enum xg_cmd {
 	 * that did what they must not, pages plugged
 	 */
 	XG_CMD_HOSTILE,
+	/* One instruction.  kind, gpa, gpa, value -> old value, or what is left */
+	XG_CMD_DEVICE,
 };
 
 /*
@@ -135,6 +137,16 @@ enum xg_emulate {
 	XG_EMULATE_CMPS,	/* compare value bytes -> bytes left */
 	/* As MOVS, but executed: emulated where a device is involved. */
 	XG_EMULATE_PLAIN_MOVS,
+};
+
+/* With p the first address, q the second: see device.c. */
+enum xg_device {
+	XG_DEVICE_XADD,		/* p += value -> old */
+	XG_DEVICE_CMPXCHG,	/* if p == low half of value, p = value -> old */
+	XG_DEVICE_MOVSQ,	/* 8 bytes from q to p */
+	XG_DEVICE_MOVSB,	/* value bytes from q to p -> bytes left */
+	XG_DEVICE_STOSB,	/* value bytes of 0x5a to p -> bytes left */
+	XG_DEVICE_STOSQ,	/* value words of 0x5a5a... to p -> words left */
 };
 
 enum xg_status {

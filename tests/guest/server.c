@@ -340,6 +340,7 @@ static void (*const commands[])(struct xg_run *run) = {
 	[XG_CMD_CALL] = do_call,
 	[XG_CMD_ADDRESS] = do_address,
 	[XG_CMD_HOSTILE] = xg_hostile,
+	[XG_CMD_DEVICE] = xg_device,
 };
 
 /* --- slots ---------------------------------------------------------------- */

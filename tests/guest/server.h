@@ -31,6 +31,7 @@ void xg_draw(struct xg_run *run, volatile uint32_t *fb);
 void xg_animate(struct xg_run *run, volatile uint32_t *fb);
 void xg_emulate(struct xg_run *run);
 void xg_hostile(struct xg_run *run);
+void xg_device(struct xg_run *run);
 
 static inline bool xg_stopped(const struct xg_run *run)
 {

@@ -330,6 +330,35 @@ long xen_depopulate(int domid, uint64_t gfn);
 uint64_t xen_shared_info_frame(void);
 uint64_t xen_own_frames(void);
 
+/* --- ioreq.c: a device model --------------------------------------------------- */
+
+struct dm {
+	int domid;
+	unsigned int vcpus;
+	int privcmd, evtchn;
+	uint16_t id;
+	void *page;
+	uint32_t port[XG_MAX_CPUS];
+};
+
+/* An access of a guest that waits for its answer. */
+struct dm_request {
+	unsigned int cpu;
+	uint64_t gpa;
+	uint32_t size;
+	uint32_t count;		/* elements, of a string instruction */
+	bool write;
+	bool pointer;		/* @data is where in the guest's memory they are */
+	uint64_t data;
+};
+
+void dm_new(struct dm *dm, const struct xgt_guest *guest);
+void dm_free(struct dm *dm);
+void dm_range(struct dm *dm, uint64_t gpa, uint64_t length, bool on);
+bool dm_poll(struct dm *dm, struct dm_request *out, int ms);
+struct dm_request dm_wait(struct dm *dm);
+void dm_answer(struct dm *dm, const struct dm_request *req, uint64_t data);
+
 /* --- qxl.c: a buffer in video memory ----------------------------------------- */
 
 struct qxl_bo {
