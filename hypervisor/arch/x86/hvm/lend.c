@@ -224,6 +224,22 @@ static enum hvm_translation_result lend_copy_locked(
 }
 
 /*
+ * Has a device model answered this very access?  It was asked while nothing was
+ * lent here; the instruction is executed again to take the answer, and must
+ * come the same way.  An answer that nobody takes would be in the way of the
+ * next access to a device.
+ */
+static bool lend_answered(const struct vcpu *v, paddr_t gpa,
+                          unsigned int count, bool to_guest)
+{
+    const ioreq_t *req = &v->io.req;
+
+    return req->state == STATE_IORESP_READY && req->type == IOREQ_TYPE_COPY &&
+           !req->data_is_ptr && req->addr >= gpa && req->addr - gpa < count &&
+           req->dir == (to_guest ? IOREQ_WRITE : IOREQ_READ);
+}
+
+/*
  * __hvm_copy() came upon a lent frame, or a hole.
  *
  * An emulated instruction must see what it would see if it were executed: the
@@ -249,6 +265,9 @@ enum hvm_translation_result lend_copy(
     enum hvm_translation_result rc;
 
     if ( v != current || !linear || (!fetch && !hvmemul_in_progress(v)) )
+        return HVMTRANS_bad_gfn_to_mfn;
+
+    if ( !fetch && lend_answered(v, gpa, count, to_guest) )
         return HVMTRANS_bad_gfn_to_mfn;
 
     if ( !to_guest && hvmemul_read_cache(v, gpa, buf, count) )
