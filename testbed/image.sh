@@ -35,7 +35,8 @@ zram zram
 ext4 ext4
 loop loop
 virtio-gpu virtio-gpu
-blk virtio_blk'
+blk virtio_blk
+brd brd'
 
 programs='xl xenstored xenconsoled xen-init-dom0 libxl-save-helper'
 
@@ -141,14 +142,15 @@ add_module()
 	echo "/lib/modules/xen-$2.ko" >"$tree/lib/xg/$2"
 }
 
-# A guest's whole userspace is one static program, and the kernel's module for
-# hypercalls from userspace.
+# A guest's whole userspace is one static program, and the kernel's modules for
+# hypercalls from userspace and for a disk in its memory.
 pack_guest()
 {
 	rm -rf "$out/guest.tree"
 	mkdir -p "$out/guest.tree/lib/modules"
 	cp "$1" "$out/guest.tree/init"
-	cp "$base/base.tree/lib/modules/xen-privcmd.ko" "$out/guest.tree/lib/modules/"
+	cp "$base/base.tree/lib/modules/xen-privcmd.ko" \
+		"$base/base.tree/lib/modules/brd.ko" "$out/guest.tree/lib/modules/"
 	pack "$out/guest.tree" "$tree/guest/$2"
 	rm -r "$out/guest.tree"
 }

@@ -8,6 +8,8 @@
  * it makes window calls.  If any of them waited for that vCPU, the test would
  * never end.
  */
+#include <pthread.h>
+
 #include "xgt.h"
 
 #define LENGTH		(64 * PAGE)
@@ -192,6 +194,19 @@ static const uint8_t kinds[] = {
 	XG_DEVICE_STOSB, XG_DEVICE_STOSQ,
 };
 
+/* What is done while the answer is due. */
+enum meanwhile {
+	NOTHING,
+	EVERYTHING,	/* all calls, in the end it is as it was */
+	MAPPED,		/* memory is bound and lent where the hole was */
+	REMOVED,	/* the window is */
+	PARKED,
+	OVERRUN,	/* another window, with memory, has moved there */
+	HIDDEN,		/* another one, without any */
+	CLOSED,		/* the fd is */
+	MEANWHILES,
+};
+
 /* Each call there is, by the thread that the vCPU waits for. */
 static void everything(void)
 {
@@ -232,14 +247,81 @@ static void everything(void)
 	munmap((void *)other, LENGTH);
 }
 
-static void place_new(void)
+struct place {
+	int dom;		/* the window's own fd */
+	uint32_t second;
+};
+
+static void do_meanwhile(enum meanwhile what, struct place *place)
 {
+	switch (what) {
+	case NOTHING:
+		break;
+	case EVERYTHING:
+		everything();
+		break;
+	case MAPPED:
+		OK(gm_bind(place->dom, window, HALF, HALF, map + HALF / 8, 0,
+			   XEN_GPUMEM_POLICY_INJECT));
+		OK(gm_populate(place->dom, window, HALF, HALF,
+			       XEN_GPUMEM_POPULATE_WRITE, NULL));
+		break;
+	case REMOVED:
+		OK(gm_window_remove(place->dom, window));
+		break;
+	case PARKED:
+		OK(gm_window_move(place->dom, window, XEN_GPUMEM_PARKED));
+		break;
+	case OVERRUN:
+		OK(gm_window_move(place->dom, window, XEN_GPUMEM_PARKED));
+		OK(gm_window_move(place->dom, place->second, XGT_WINDOW));
+		OK(gm_populate(place->dom, place->second, 0, LENGTH,
+			       XEN_GPUMEM_POPULATE_WRITE, NULL));
+		break;
+	case HIDDEN:
+		OK(gm_unbind(place->dom, place->second, 0, LENGTH));
+		OK(gm_window_move(place->dom, window, XEN_GPUMEM_PARKED));
+		OK(gm_window_move(place->dom, place->second, XGT_WINDOW));
+		break;
+	case CLOSED:
+		CHECK(!close(place->dom));
+		break;
+	default:
+		CHECK(what < MEANWHILES);
+	}
+}
+
+/* A window on the test's fd, or one of its own if that is to be closed. */
+static void place_new(struct place *place, enum meanwhile what)
+{
+	struct xen_gpumem_open_domain limits = {
+		.rights = XEN_GPUMEM_RIGHT_LEND,
+	};
+
+	place->dom = xgt_dom;
+	if (what == CLOSED)
+		place->dom = gm_open_domain(xgt_guest.domid, &limits);
+	CHECK(place->dom >= 0);
 	fill(map, LENGTH, 1);
-	OK(gm_window_add(xgt_dom, XGT_WINDOW, LENGTH, XEN_GPUMEM_POLICY_MMIO,
-			 &window));
-	bind_first_half();
+	OK(gm_window_add(place->dom, XGT_WINDOW, LENGTH,
+			 XEN_GPUMEM_POLICY_MMIO, &window));
+	OK(gm_bind(place->dom, window, 0, HALF, map, 0,
+		   XEN_GPUMEM_POLICY_INJECT));
+	OK(gm_window_add(place->dom, XEN_GPUMEM_PARKED, LENGTH,
+			 XEN_GPUMEM_POLICY_MMIO, &place->second));
+	OK(gm_bind(place->dom, place->second, 0, LENGTH, map, 0,
+		   XEN_GPUMEM_POLICY_INJECT));
 	/* Source and target of what has two. */
 	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, PAGE, 1);
+}
+
+static void place_free(struct place *place, enum meanwhile what)
+{
+	if (what == CLOSED)
+		return;
+	if (what != REMOVED)
+		OK(gm_window_remove(place->dom, window));
+	OK(gm_window_remove(place->dom, place->second));
 }
 
 /*
@@ -261,68 +343,67 @@ static struct xgt_result answer_all(struct dm_request req, uint64_t value)
 }
 
 /* A plain read and a plain write, with that happening before the answer. */
-static void plain(void (*meanwhile)(void))
+static void plain(enum meanwhile what)
 {
 	struct dm_request req;
+	struct place place;
 
-	place_new();
+	place_new(&place, what);
 	cmd_start(0, XG_CMD_READ, HOLE + 8, 8);
 	req = dm_wait(&dm);
-	if (meanwhile)
-		meanwhile();
+	do_meanwhile(what, &place);
 	CHECK(!box_done(&xgt_box, 0));
 	CHECK_EQ(answer_all(req, ANSWER).v[0], ANSWER);
-	OK(gm_window_remove(xgt_dom, window));
+	place_free(&place, what);
 
-	place_new();
+	place_new(&place, what);
 	cmd_start(0, XG_CMD_WRITE, HOLE + 8, 8, ANSWER);
 	req = dm_wait(&dm);
-	if (meanwhile)
-		meanwhile();
+	do_meanwhile(what, &place);
 	CHECK(!box_done(&xgt_box, 0));
 	CHECK_EQ(req.data, ANSWER);
 	answer_all(req, 0);
 	/* The device has it, and nobody else. */
 	CHECK_EQ(map[HALF / 8 + 1], xg_pattern(1, HALF + 8));
-	OK(gm_window_remove(xgt_dom, window));
+	place_free(&place, what);
 }
 
 /* The same for the others; mostly that the guest survives it. */
-static void unusual(void (*meanwhile)(void), enum xg_device kind, bool out)
+static void unusual(enum meanwhile what, enum xg_device kind, bool out)
 {
 	bool two = kind == XG_DEVICE_MOVSQ || kind == XG_DEVICE_MOVSB;
 	uint64_t p = two && !out ? XGT_WINDOW : HOLE;
 	uint64_t q = two && out ? XGT_WINDOW : HOLE;
 	struct xgt_result r;
 	struct dm_request req;
+	struct place place;
 
-	place_new();
+	place_new(&place, what);
 	cmd_start(0, XG_CMD_DEVICE, kind, p, q,
 		  kind == XG_DEVICE_CMPXCHG ? ANSWER : STRING / 8);
 	req = dm_wait(&dm);
 	if (two && out)
 		CHECK_EQ(req.data & 0xff, map[0] & 0xff);
-	if (meanwhile)
-		meanwhile();
+	do_meanwhile(what, &place);
 	CHECK(!box_done(&xgt_box, 0));
 	r = answer_all(req, ANSWER);
 	if (kind == XG_DEVICE_XADD || kind == XG_DEVICE_CMPXCHG)
 		CHECK_EQ(r.v[0], ANSWER);
 	else if (kind != XG_DEVICE_MOVSQ)
 		CHECK_EQ(r.v[0], 0);
-	OK(gm_window_remove(xgt_dom, window));
+	place_free(&place, what);
 }
 
-static void each_kind(void (*meanwhile)(void))
+static void each_kind(enum meanwhile what)
 {
 	map = map_shared(memfd_new(LENGTH), LENGTH);
 	dm_new(&dm, &xgt_guest);
 	dm_range(&dm, XGT_WINDOW, LENGTH, true);
-	plain(meanwhile);
+	plain(what);
 	for (unsigned int i = 0; i < ARRAY_SIZE(kinds); i++) {
-		unusual(meanwhile, kinds[i], true);
+		unusual(what, kinds[i], true);
 		if (kinds[i] == XG_DEVICE_MOVSQ || kinds[i] == XG_DEVICE_MOVSB)
-			unusual(meanwhile, kinds[i], false);
+			unusual(what, kinds[i], false);
 	}
 	end();
 	/* The other vCPU, and this one, are well. */
@@ -332,12 +413,97 @@ static void each_kind(void (*meanwhile)(void))
 
 static void nothing(void)
 {
-	each_kind(NULL);
+	each_kind(NOTHING);
 }
 
 static void every_call(void)
 {
-	each_kind(everything);
+	each_kind(EVERYTHING);
+}
+
+static void mapped(void)
+{
+	each_kind(MAPPED);
+}
+
+static void removed(void)
+{
+	each_kind(REMOVED);
+}
+
+static void parked(void)
+{
+	each_kind(PARKED);
+}
+
+static void overrun(void)
+{
+	each_kind(OVERRUN);
+	each_kind(HIDDEN);
+}
+
+static void closed(void)
+{
+	each_kind(CLOSED);
+}
+
+/* --- both at once ----------------------------------------------------------------------- */
+
+static void *serve(void *arg)
+{
+	volatile bool *stop = arg;
+	struct dm_request req;
+
+	while (!*stop)
+		if (dm_poll(&dm, &req, 50))
+			dm_answer(&dm, &req, ANSWER);
+	return NULL;
+}
+
+/* Memory comes and goes where a device answers: one or the other, always. */
+static void hammer(void)
+{
+	volatile struct xg_rule *rule = (void *)map_shared(memfd_new(PAGE),
+							   PAGE);
+	uint32_t rules;
+	struct xgt_result r[2];
+	volatile bool stop = false;
+	pthread_t thread;
+
+	begin(XEN_GPUMEM_POLICY_MMIO);
+	fill_word(map, LENGTH, 1);
+	rule->floor = rule->ceiling = 1;
+	rule->other = ANSWER;
+	rule->where = XG_RULE_HERE | XG_RULE_OTHER;
+	OK(gm_window_add(xgt_dom, ELSEWHERE, PAGE, XEN_GPUMEM_POLICY_INJECT,
+			 &rules));
+	OK(gm_bind(xgt_dom, rules, 0, PAGE, rule, 0,
+		   XEN_GPUMEM_POLICY_INJECT));
+	CHECK(!pthread_create(&thread, NULL, serve, (void *)&stop));
+	cmd_start(0, XG_CMD_BETWEEN, HOLE, 2 * PAGE, ELSEWHERE);
+	cmd_start(1, XG_CMD_BETWEEN, HOLE + PAGE, 3 * PAGE, ELSEWHERE);
+	for (int i = 0; i < 60; i++) {
+		rule->where = (rule->where | 3) + 4;
+		if (i % 6 == 5) {
+			OK(gm_window_move(xgt_dom, window, XEN_GPUMEM_PARKED));
+			OK(gm_window_move(xgt_dom, window, XGT_WINDOW));
+		} else if (i & 1) {
+			OK(gm_unbind(xgt_dom, window, HALF, HALF));
+		} else {
+			OK(gm_bind(xgt_dom, window, HALF, HALF, map + HALF / 8,
+				   XEN_GPUMEM_BIND_REPLACE,
+				   XEN_GPUMEM_POLICY_INJECT));
+		}
+		cmd_advance(i & 1, 1);
+	}
+	r[0] = cmd_stop(0);
+	r[1] = cmd_stop(1);
+	CHECK(r[0].v[1] && r[0].v[2] && r[1].v[1] && r[1].v[2]);
+	xgt_info("of memory %lu and %lu words, of the device %lu and %lu",
+		 r[0].v[1], r[1].v[1], r[0].v[2], r[1].v[2]);
+	stop = true;
+	CHECK(!pthread_join(thread, NULL));
+	end();
 }
 
 static const struct xgt_test tests[] = {
@@ -347,6 +513,12 @@ static const struct xgt_test tests[] = {
 	{ "L4-device-strings", "L4,L8", strings, XGT_GUEST, 0 },
 	{ "L4-device-each-instruction", "L4,L8", nothing, XGT_GUEST, 0 },
 	{ "L11-device-no-call-waits", "L11", every_call, XGT_GUEST, 0 },
+	{ "L11-device-mapped-meanwhile", "L11,L8", mapped, XGT_GUEST, 0 },
+	{ "L11-device-removed-meanwhile", "L11,L8", removed, XGT_GUEST, 0 },
+	{ "L11-device-parked-meanwhile", "L11,L8", parked, XGT_GUEST, 0 },
+	{ "L11-device-overrun-meanwhile", "L11,L8", overrun, XGT_GUEST, 0 },
+	{ "L11-device-closed-meanwhile", "L11,L13", closed, XGT_GUEST, 0 },
+	{ "L11-device-hammer", "L11,L4", hammer, XGT_GUEST, 0 },
 };
 
 XGT_MAIN(tests)

@@ -386,6 +386,15 @@ void port_crash(void)
 	shut_down(SHUTDOWN_crash);
 }
 
+/**
+ * xg_process - the command of that name
+ * @run: a process is what there is none of here
+ */
+void xg_process(struct xg_run *run)
+{
+	run->status = XG_UNSUPPORTED;
+}
+
 /* --- start ------------------------------------------------------------------- */
 
 static void map_arena(void)

@@ -42,6 +42,10 @@ static int arena_fd = -1;
 static int privcmd = -1;
 static __thread sigjmp_buf *landing;
 
+/* The part of the far room that this vCPU has mapped. */
+static __thread uint8_t *far_map = MAP_FAILED;
+static __thread uint64_t far_gpa;
+
 struct privcmd_hypercall {
 	uint64_t op;
 	uint64_t arg[5];
@@ -78,15 +82,34 @@ bool port_protect(void (*fn)(struct xg_run *run), struct xg_run *run)
 	return true;
 }
 
+static volatile void *map_far(uint64_t gpa, uint64_t length)
+{
+	uint64_t chunk = gpa & ~(XG_FAR_CHUNK - 1);
+
+	if (gpa - XG_FAR_BASE >= XG_FAR_SIZE ||
+	    length > XG_FAR_CHUNK - (gpa - chunk))
+		return NULL;
+	if (far_map != MAP_FAILED && far_gpa != chunk)
+		munmap(far_map, XG_FAR_CHUNK);
+	if (far_map == MAP_FAILED || far_gpa != chunk)
+		far_map = mmap(NULL, XG_FAR_CHUNK, PROT_READ | PROT_WRITE,
+			       MAP_SHARED, arena_fd, chunk);
+	far_gpa = chunk;
+	return far_map == MAP_FAILED ? NULL : far_map + (gpa - chunk);
+}
+
 /**
- * port_map - the address of a part of the arena
+ * port_map - the address of a part of the arena, or of the far room
  * @gpa: first guest-physical address
  * @length: bytes
  *
- * Return: NULL if it is not wholly in the arena.
+ * Return: NULL if it is not wholly in one of them.  What is in the far room is
+ * good until the same vCPU asks for another part of it.
  */
 volatile void *port_map(uint64_t gpa, uint64_t length)
 {
+	if (gpa >= XG_FAR_BASE)
+		return map_far(gpa, length);
 	if (gpa < XG_ARENA_BASE || length > XG_ARENA_SIZE ||
 	    gpa - XG_ARENA_BASE > XG_ARENA_SIZE - length)
 		return NULL;

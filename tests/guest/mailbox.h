@@ -22,6 +22,11 @@
 #define XG_ARENA_SIZE	0x8000000ULL
 #define XG_PAGE		4096ULL
 
+/* A large room farther up, of which a vCPU can use 2 MiB at a time. */
+#define XG_FAR_BASE	0x1000000000ULL
+#define XG_FAR_SIZE	0x400000000ULL
+#define XG_FAR_CHUNK	0x200000ULL
+
 #define XG_MAGIC	0x584d4258U
 #define XG_MAX_CPUS	8
 #define XG_ARGS		8
@@ -87,6 +92,14 @@ enum xg_cmd {
 	XG_CMD_HOSTILE,
 	/* One instruction.  kind, gpa, gpa, value -> old value, or what is left */
 	XG_CMD_DEVICE,
+	/*
+	 * Until stopped: every word must be what struct xg_rule allows.
+	 * gpa, length, gpa of the rule
+	 * -> rounds, contents seen, others seen, changes, offset, got
+	 */
+	XG_CMD_BETWEEN,
+	/* In a process of its own, see linux.c.  kind, gpa, length -> by kind */
+	XG_CMD_PROCESS,
 };
 
 /*
@@ -148,6 +161,43 @@ enum xg_device {
 	XG_DEVICE_STOSB,	/* value bytes of 0x5a to p -> bytes left */
 	XG_DEVICE_STOSQ,	/* value words of 0x5a5a... to p -> words left */
 };
+
+/*
+ * What the XG_CMD_BETWEEN loop may see.  Memory holds one number all over, and
+ * the host replaces it by greater ones: it raises @ceiling before, and @floor
+ * after.  @where counts up in steps of four; its two low bits say whether the
+ * memory may be there, and whether @other may be what is read instead.
+ */
+struct xg_rule {
+	uint64_t floor;
+	uint64_t ceiling;
+	uint64_t where;
+	uint64_t other;
+};
+
+#define XG_RULE_HERE	1
+#define XG_RULE_OTHER	2
+
+enum xg_process {
+	XG_PROCESS_SUM,		/* until stopped -> rounds, sum */
+	XG_PROCESS_TEST,	/* until stopped -> rounds, offset, got, want */
+	XG_PROCESS_COPY,	/* -> errors of read(), write() as the kernel copies */
+	XG_PROCESS_PIN,		/* -> errors by enum xg_pin, growth of the log */
+};
+
+/* Ways in which a process has the kernel hold on to pages of its memory. */
+enum xg_pin {
+	XG_PIN_DIRECT_READ,	/* O_DIRECT from a block device into them */
+	XG_PIN_DIRECT_WRITE,
+	XG_PIN_VMSPLICE,
+	XG_PIN_URING,		/* registered buffers */
+	XG_PIN_PEER,		/* process_vm_readv() of another process */
+	XG_PIN_FUTEX,
+	XG_PINS,
+};
+
+/* Results of XG_PROCESS_PIN: an errno for lent memory, one for ordinary. */
+#define XG_PIN_NONE	255	/* this kernel has no such thing */
 
 enum xg_status {
 	XG_OK,

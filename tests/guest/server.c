@@ -341,6 +341,8 @@ static void (*const commands[])(struct xg_run *run) = {
 	[XG_CMD_ADDRESS] = do_address,
 	[XG_CMD_HOSTILE] = xg_hostile,
 	[XG_CMD_DEVICE] = xg_device,
+	[XG_CMD_BETWEEN] = xg_between,
+	[XG_CMD_PROCESS] = xg_process,
 };
 
 /* --- slots ---------------------------------------------------------------- */

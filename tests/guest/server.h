@@ -32,6 +32,8 @@ void xg_animate(struct xg_run *run, volatile uint32_t *fb);
 void xg_emulate(struct xg_run *run);
 void xg_hostile(struct xg_run *run);
 void xg_device(struct xg_run *run);
+void xg_between(struct xg_run *run);
+void xg_process(struct xg_run *run);
 
 static inline bool xg_stopped(const struct xg_run *run)
 {
@@ -42,7 +44,7 @@ static inline bool xg_stopped(const struct xg_run *run)
 
 extern unsigned int port_cpus;
 
-/* Where a guest-physical range is mapped; NULL outside of the arena. */
+/* Where a guest-physical range is mapped; NULL outside of arena and far room. */
 volatile void *port_map(uint64_t gpa, uint64_t length);
 
 /*

@@ -44,6 +44,32 @@ bool guest_start(struct xgt_guest *g, const char *name, unsigned int vcpus,
 }
 
 /**
+ * guest_start_as - start a guest under a certain number
+ * @g: filled in
+ * @name: its name
+ * @vcpus: how many
+ * @domid: the number, of no other domain
+ *
+ * Return: whether it runs, and has that number.
+ */
+bool guest_start_as(struct xgt_guest *g, const char *name, unsigned int vcpus,
+		    int domid)
+{
+	char number[16];
+	bool ok;
+
+	snprintf(number, sizeof(number), "%d", domid);
+	setenv("XGT_DOMID", number, 1);
+	setenv("LIBXL_DOMID_REUSE_TIMEOUT", "0", 1);
+	setenv("LD_PRELOAD", "/bin/xgt-domid.so", 1);
+	ok = guest_start(g, name, vcpus, NULL);
+	unsetenv("LD_PRELOAD");
+	unsetenv("LIBXL_DOMID_REUSE_TIMEOUT");
+	unsetenv("XGT_DOMID");
+	return ok && g->domid == domid;
+}
+
+/**
  * guest_find - take over a guest that another program left
  * @g: filled in
  * @name: its name

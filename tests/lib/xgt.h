@@ -179,6 +179,9 @@ extern struct xgt_guest xgt_guest;	/* the harness's; forked tests see it */
 
 bool guest_start(struct xgt_guest *g, const char *name, unsigned int vcpus,
 		 const char *extra_config);
+/* The same, and it gets that number, which must be free. */
+bool guest_start_as(struct xgt_guest *g, const char *name, unsigned int vcpus,
+		    int domid);
 bool guest_find(struct xgt_guest *g, const char *name, unsigned int vcpus);
 void guest_destroy(struct xgt_guest *g);
 bool guest_alive(const struct xgt_guest *g);
