@@ -376,6 +376,12 @@ static void reused(void)
 	box_open(&xgt_box, fd, 2);
 	OK(gm_window_add(fd, XGT_WINDOW, LENGTH, XEN_GPUMEM_POLICY_MMIO,
 			 &window));
+	/* The old guest may have had more windows before this one. */
+	for (int i = 0; i < 64 && window != old.window; i++) {
+		OK(gm_window_remove(fd, window));
+		OK(gm_window_add(fd, XGT_WINDOW, LENGTH,
+				 XEN_GPUMEM_POLICY_MMIO, &window));
+	}
 	/* Control: Xen would know no difference but for the generation. */
 	CHECK_EQ(window, old.window);
 	OK(gm_bind(fd, window, 0, LENGTH, map, 0, XEN_GPUMEM_POLICY_INJECT));
