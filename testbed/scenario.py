@@ -53,6 +53,9 @@ QEMU = os.environ.get("XG_QEMU", "/usr/local/bin/qemu-system-x86_64")
 # How much longer than usual the limits may get on a slow machine.
 MAX_PACE = float(os.environ.get("XG_MAX_PACE", "20"))
 
+# An emulator that uses no CPU time for so long has no timer left that fires.
+STILL_SECONDS = 120
+
 # What no log may hold, whoever wrote the line.
 TROUBLE = re.compile(
     r"WARNING: |\bWARN(_ON)?\b|\bBUG\b|Call Trace|Assertion .* failed|lockdep"
@@ -237,6 +240,27 @@ class ProtocolReader:
                 test.update(result="fail", reason="died in the middle: " + why)
 
 
+class Pulse:
+    """Does a process still do anything?  Xen's timers alone see to that."""
+
+    def __init__(self, pid):
+        self.path = f"/proc/{pid}/stat"
+        self.ticks = None
+        self.since = time.monotonic()
+
+    def stopped(self):
+        try:
+            with open(self.path, encoding="ascii", errors="replace") as f:
+                fields = f.read().rpartition(")")[2].split()
+        except OSError:
+            return False
+        ticks = int(fields[11]) + int(fields[12])   # in user mode, in kernel's
+        now = time.monotonic()
+        if ticks != self.ticks:
+            self.ticks, self.since = ticks, now
+        return now - self.since > STILL_SECONDS
+
+
 class Run:
     """One boot: its folder, its QEMU, and what came out of it."""
 
@@ -363,10 +387,15 @@ class Run:
             qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                     stdout=log, stderr=log)
         hung = False
+        pulse = Pulse(qemu.pid)
         try:
             while qemu.poll() is None and not self.reader.done:
                 time.sleep(0.1)
                 self.read_lines(start)
+                if pulse.stopped():
+                    self.reader.problem = ("the emulator stands still: no CPU "
+                                           f"time used for {STILL_SECONDS} s")
+                    break
                 # As init does with its limits, see READY_SECONDS there; but
                 # this is from power-on, by another clock.
                 if self.reader.ready:
