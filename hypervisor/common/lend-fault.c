@@ -321,6 +321,14 @@ int cf_check lend_do_poll(struct domain *d, struct xen_lend_op *op,
     if ( !max )
         return -EINVAL;
 
+    /*
+     * The lender is told once that the borrower dies, by an event that makes it
+     * poll, and may still be attached when it does.  What it polled before is
+     * followed by that event.
+     */
+    if ( ACCESS_ONCE(ld->dead) )
+        return -ESRCH;
+
     spin_lock(&ld->fault_lock);
 
     client = lend_find_client(ld, current->domain);

@@ -312,6 +312,9 @@ struct xen_lend_revoke {
  * Each record is delivered once.  A record stays valid until its vCPU is let
  * run.  There is at most one per vCPU, so that max_faults records hold all.
  *
+ *   -ESRCH       also: the borrower dies.  The event channel was raised for
+ *                that, whether or not all that was lent to it is back yet.
+ *
  * flags: XEN_LEND_POLL_ALL delivers those that were delivered before again:
  * for a lender that was restarted.
  */
