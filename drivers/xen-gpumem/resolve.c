@@ -359,7 +359,8 @@ static int gpumem_resolve_once(struct gpumem_binding *binding,
 		goto unlock;
 	}
 	if (slice->write && !(vma->vm_flags & VM_WRITE)) {
-		ret = -EPERM;
+		/* What cannot even be read is not there (PROT_NONE). */
+		ret = vma->vm_flags & VM_READ ? -EPERM : -ENODATA;
 		goto unlock;
 	}
 	gpumem_slice_trim(binding, slice, vma);

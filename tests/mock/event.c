@@ -84,6 +84,11 @@ static void fault_causes(void)
 	no_event(xgt_dom);
 	CHECK_EQ(poll_now(xgt_dom), 0);
 
+	/* What may not even be read is not there, whatever is wanted. */
+	OK(mprotect((char *)p + 4 * PAGE, PAGE, PROT_NONE));
+	g_expect(BASE + 4 * PAGE, WRITE, XGM_INJECTED);
+	expect_fault(xgt_dom, w, 4, ENODATA, rw);
+
 	/* Not the binding's permission, and not the process's. */
 	OK(mprotect((char *)p + 3 * PAGE, PAGE, PROT_READ));
 	CHECK_EQ(g_read(BASE + 3 * PAGE), 43);
