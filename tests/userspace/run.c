@@ -13,16 +13,6 @@
 #define BAR	(2 * MIB)
 #define BUFFER	(64 * KIB)
 
-static const char *hex(uint64_t n)
-{
-	static char text[4][24];
-	static unsigned int i;
-
-	snprintf(text[++i % 4], sizeof(text[0]), "0x%llx",
-		 (unsigned long long)n);
-	return text[i % 4];
-}
-
 static void start_backend(struct program *p)
 {
 	static char range[64];
@@ -36,27 +26,6 @@ static void start_backend(struct program *p)
 }
 
 /* --- run ------------------------------------------------------------------- */
-
-/* A line of /proc/PID/status, from what follows its name on. */
-static const char *status_line(pid_t pid, const char *name)
-{
-	static char text[4096];
-	char path[64], *at;
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	fd = open(path, O_RDONLY);
-	n = read(fd, text, sizeof(text) - 1);
-	CHECK(n > 0);
-	text[n] = '\0';
-	close(fd);
-	at = strstr(text, name);
-	CHECK(at);
-	at += strlen(name);
-	at[strcspn(at, "\n")] = '\0';
-	return at;
-}
 
 /* What it starts has the descriptor, and nothing else of root's. */
 static void run(void)
@@ -256,6 +225,30 @@ static void lend_more(void)
 	mock_end();
 }
 
+/* What has no name is lent by its number; the caller's place in it is kept. */
+static void lend_fd(void)
+{
+	int file = memfd_new(SIZE);
+	volatile uint64_t *p = map_shared(file, SIZE);
+	struct program t;
+
+	mock_begin(1);
+	stamp(p, SIZE, 700);
+	CHECK_EQ(lseek(file, 5, SEEK_SET), 5);
+	program_start_with(&t, (const char *const[]){
+			TOOL, "lend", "-o", "4K", "7", hex(BASE), "fd:3",
+			NULL }, file);
+	program_says(&t, "domain 7 has 28K of fd:3");
+	CHECK_EQ(g_read(BASE), 701);
+	g_write(BASE, 11);
+	CHECK_EQ(p[PAGE / 8], 11);
+	CHECK_EQ(lseek(file, 0, SEEK_CUR), 5);
+	kill(t.pid, SIGTERM);
+	CHECK_EQ(program_wait(&t), 0);
+	program_close(&t);
+	mock_end();
+}
+
 /* --- selftest -------------------------------------------------------------- */
 
 static void selftest(void)
@@ -289,6 +282,13 @@ static void selftest(void)
 	has(program_out(&t), "FAIL anonymous memory is lent");
 	has(program_err(&t), "it does not work here: ");
 	program_close(&t);
+	/* A guest that cannot be had is one line, like everything else. */
+	program_start(&t, (const char *const[]){
+			TOOL, "selftest", "4242", NULL });
+	CHECK_EQ(program_wait(&t), 1);
+	has(program_err(&t), "there is no domain 4242 (ESRCH)");
+	CHECK_EQ(lines(program_err(&t)), 1);
+	program_close(&t);
 	mock_end();
 }
 
@@ -298,6 +298,7 @@ static const struct xgt_test tests[] = {
 	{ "U2-example-backend", "U2,L11", backend, 0, 0 },
 	{ "U2-tool-lend", "U2", lend, 0, 0 },
 	{ "U2-tool-lend-more", "U2,U6", lend_more, 0, 0 },
+	{ "U2-tool-lend-fd", "U2", lend_fd, 0, 0 },
 	{ "U2-tool-selftest", "U2", selftest, 0, 0 },
 };
 

@@ -12,15 +12,6 @@
 #define INJECT	XEN_GPUMEM_POLICY_INJECT
 #define MMIO	XEN_GPUMEM_POLICY_MMIO
 
-static unsigned int lines(const char *text)
-{
-	unsigned int n = 0;
-
-	for (; (text = strchr(text, '\n')); text++)
-		n++;
-	return n;
-}
-
 static void help_version(void)
 {
 	static const char *const commands[] = {
@@ -252,18 +243,6 @@ static void goes_on(void *arg)
 	}
 }
 
-/* No line is wider than a terminal. */
-static void fits(const char *text)
-{
-	size_t len;
-
-	for (; *text; text += len + (text[len] == '\n')) {
-		len = strcspn(text, "\n");
-		if (len > 80)
-			FAIL("%zu columns: %.100s", len, text);
-	}
-}
-
 static void top(void)
 {
 	struct mock_call call;
@@ -367,6 +346,8 @@ static void bad_input(void)
 		{ { TOOL, "lend", "7", "0x200200000", "/nowhere" }, "/nowhere: No such file" },
 		{ { TOOL, "lend", "7", "0x200200000", "memfd:9P" }, "not '9P'" },
 		{ { TOOL, "lend", "7", "0x200200000", "/dev/null" }, "--length" },
+		{ { TOOL, "lend", "7", "0x200200000", "fd:9" }, "inherited no such descriptor" },
+		{ { TOOL, "lend", "7", "0x200200000", "fd:-1" }, "fd:N" },
 		{ { TOOL, "lend", "-p", "mmio", "7", "0", "memfd:4K" }, "--holes" },
 		{ { TOOL, "lend", "-p", "ignore", "7", "0", "memfd:4K" }, "inject, zero or mmio" },
 		{ { TOOL, "run", "7" }, "a command is missing" },

@@ -6,7 +6,9 @@
 
 static char text[2][1 << 18];
 
-static void start(struct program *p, const char *const argv[], bool user)
+/* @keep: what it gets as descriptor 3, or -1. */
+static void start(struct program *p, const char *const argv[], bool user,
+		  int keep)
 {
 	p->out = memfd_create("stdout", 0);
 	p->err = memfd_create("stderr", 0);
@@ -19,7 +21,12 @@ static void start(struct program *p, const char *const argv[], bool user)
 	dup2(open("/dev/null", O_RDWR), 0);
 	dup2(p->out, 1);
 	dup2(p->err, 2);
-	for (int fd = 3; fd < 256; fd++)
+	if (keep >= 0 && dup2(keep, 3) < 0)
+		_exit(126);
+	/* dup2() of a number to itself leaves close-on-exec as it is. */
+	if (keep == 3)
+		fcntl(3, F_SETFD, 0);
+	for (int fd = keep < 0 ? 3 : 4; fd < 256; fd++)
 		close(fd);
 	if (user)
 		xgt_drop_privileges();
@@ -34,7 +41,18 @@ static void start(struct program *p, const char *const argv[], bool user)
  */
 void program_start(struct program *p, const char *const argv[])
 {
-	start(p, argv, false);
+	start(p, argv, false, -1);
+}
+
+/**
+ * program_start_with - start a program that inherits a descriptor
+ * @p: filled in
+ * @argv: its path and arguments
+ * @fd: what is its descriptor 3
+ */
+void program_start_with(struct program *p, const char *const argv[], int fd)
+{
+	start(p, argv, false, fd);
 }
 
 /**
@@ -44,19 +62,41 @@ void program_start(struct program *p, const char *const argv[])
  */
 void program_start_user(struct program *p, const char *const argv[])
 {
-	start(p, argv, true);
+	start(p, argv, true, -1);
+}
+
+/* For a program that does not end: where it is. */
+static const char *whereabouts(pid_t pid)
+{
+	static char text[80];
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/wchan", pid);
+	fd = open(path, O_RDONLY);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return text;
 }
 
 /**
- * program_wait - wait for a program's end
+ * program_wait - wait for a program's end, which must come
  * @p: the program
  */
 int program_wait(struct program *p)
 {
+	double since = xgt_now();
 	int status;
 
-	if (waitpid(p->pid, &status, 0) != p->pid)
-		FAIL("waitpid: %s", strerror(errno));
+	while (waitpid(p->pid, &status, WNOHANG) != p->pid) {
+		if (xgt_now() > since + xgt_limit(90))
+			FAIL("it does not end, but is in %s and says: %s%s",
+			     whereabouts(p->pid), program_out(p),
+			     program_err(p));
+		xgt_pause(since);
+	}
 	p->pid = 0;
 	return WIFEXITED(status) ? WEXITSTATUS(status) :
 	       128 + WTERMSIG(status);
@@ -135,6 +175,77 @@ const char *tool_run(int status, const char *const argv[])
 	program_err(&p);
 	program_close(&p);
 	return text[0];
+}
+
+/**
+ * lines - how many lines a text has
+ * @text: the text
+ */
+unsigned int lines(const char *text)
+{
+	unsigned int n = 0;
+
+	for (; (text = strchr(text, '\n')); text++)
+		n++;
+	return n;
+}
+
+/**
+ * fits - no line of a text is wider than a terminal
+ * @text: the text
+ */
+void fits(const char *text)
+{
+	size_t len;
+
+	for (; *text; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		if (len > 80)
+			FAIL("%zu columns: %.100s", len, text);
+	}
+}
+
+/**
+ * hex - a number as an argument for a program
+ * @n: the number
+ *
+ * Return: valid until the eighth call after.
+ */
+const char *hex(uint64_t n)
+{
+	static char text[8][24];
+	static unsigned int i;
+
+	snprintf(text[++i % 8], sizeof(text[0]), "0x%llx",
+		 (unsigned long long)n);
+	return text[i % 8];
+}
+
+/**
+ * status_line - what /proc/PID/status says of a process
+ * @pid: the process
+ * @name: of the line, with what separates it: "\nUid:\t"
+ *
+ * Return: the rest of the line, valid until the next call.
+ */
+const char *status_line(pid_t pid, const char *name)
+{
+	static char line[4096];
+	char path[64], *at;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	fd = open(path, O_RDONLY);
+	n = read(fd, line, sizeof(line) - 1);
+	CHECK(n > 0);
+	line[n] = '\0';
+	close(fd);
+	at = strstr(line, name);
+	CHECK(at);
+	at += strlen(name);
+	at[strcspn(at, "\n")] = '\0';
+	return at;
 }
 
 /**

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The library of the tests of userspace/: the mock's, and the tool as a process
- * whose output can be looked at while it runs.
+ * whose output can be looked at while it runs.  Those that run on Xen, xen-*.c,
+ * use nothing of the mock's, but tests/lib, which it stands on.
  */
 #ifndef TESTS_USERSPACE_US_H
 #define TESTS_USERSPACE_US_H
@@ -23,6 +24,8 @@ struct program {
 /* Start it as root, or with a user's rights. */
 void program_start(struct program *p, const char *const argv[]);
 void program_start_user(struct program *p, const char *const argv[]);
+/* The same as root, with a descriptor as its number 3. */
+void program_start_with(struct program *p, const char *const argv[], int fd);
 /* Wait for its end.  Return: exit status; 128 + signal */
 int program_wait(struct program *p);
 /* What it has printed so far: valid until the next call for the same. */
@@ -37,6 +40,13 @@ void program_close(struct program *p);
 	tool_run(status, (const char *const[]){ TOOL, __VA_ARGS__, NULL })
 const char *tool_run(int status, const char *const argv[]);
 
+unsigned int lines(const char *text);
+/* No line may be wider than a terminal. */
+void fits(const char *text);
+/* A number as an argument: the last eight are valid. */
+const char *hex(uint64_t n);
+/* The rest of a line of /proc/PID/status, of which @name is the beginning. */
+const char *status_line(pid_t pid, const char *name);
 /* @text must (not) contain @what. */
 void has(const char *text, const char *what);
 void has_not(const char *text, const char *what);

@@ -7,11 +7,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -51,31 +51,68 @@ static int open_memory(struct lend *l, const char *size)
 	return 0;
 }
 
-static int open_file(struct lend *l)
+/*
+ * A descriptor that was inherited: the only way to name what has no path, a
+ * buffer of a GPU (dma-buf) above all.
+ */
+static int adopt_file(struct lend *l, const char *text)
+{
+	uint64_t n;
+
+	if (parse_number("the descriptor of fd:N", text, 0, INT_MAX, &n))
+		return BAD_INPUT;
+	l->file = n;
+	if (fcntl(l->file, F_SETFD, FD_CLOEXEC))
+		return bad("%s: this process has inherited no such descriptor",
+			   l->name);
+	return 0;
+}
+
+static int open_path(struct lend *l)
 {
 	bool readonly = l->flags & XEN_GPUMEM_BIND_READONLY;
-	struct stat st;
 
-	if (!strncmp(l->name, "memfd:", 6))
-		return open_memory(l, l->name + 6);
 	l->file = open(l->name, (readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC);
-	if (l->file < 0)
-		return bad("%s: %s%s", l->name, strerror(errno),
-			   errno == EACCES && !readonly ?
-			   " (--readonly needs less)" : "");
-	if (fstat(l->file, &st))
-		return fail("%s: %s", l->name, strerror(errno));
-	if (l->length)
+	if (l->file >= 0)
 		return 0;
-	if (!S_ISREG(st.st_mode))
-		return bad("%s is not a regular file: say how much with --length",
+	return bad("%s: %s%s", l->name, strerror(errno),
+		   errno == EACCES && !readonly ?
+		   " (--readonly needs less)" : "");
+}
+
+/* Regular files and dma-bufs have an end; most devices have none. */
+static int find_length(struct lend *l)
+{
+	off_t at = lseek(l->file, 0, SEEK_CUR);
+	off_t end = lseek(l->file, 0, SEEK_END);
+
+	/* Whoever gave us the file may be in the middle of it. */
+	if (at >= 0)
+		lseek(l->file, at, SEEK_SET);
+	if (end <= 0)
+		return bad("%s is empty, or does not say how long it is: use --length",
 			   l->name);
-	if ((uint64_t)st.st_size < l->offset + PAGE)
+	if ((uint64_t)end < l->offset + PAGE)
 		return bad("%s: there is no whole page from 0x%llx on",
 			   l->name, (ull)l->offset);
 	/* A page that the file ends in is lent with zeroes at its end. */
-	l->length = (st.st_size - l->offset + PAGE - 1) & ~(PAGE - 1);
+	l->length = (end - l->offset + PAGE - 1) & ~(PAGE - 1);
 	return 0;
+}
+
+static int open_file(struct lend *l)
+{
+	int ret;
+
+	if (!strncmp(l->name, "memfd:", 6))
+		return open_memory(l, l->name + 6);
+	if (!strncmp(l->name, "fd:", 3))
+		ret = adopt_file(l, l->name + 3);
+	else
+		ret = open_path(l);
+	if (ret || l->length)
+		return ret;
+	return find_length(l);
 }
 
 /* --- lending --------------------------------------------------------------- */
@@ -278,7 +315,8 @@ const struct command lend_command = {
 	"lend", "[OPTION...] DOMID GPA FILE",
 	"lend a file to a guest until interrupted, and tell events",
 	"The guest sees FILE from address GPA on, where it must not have RAM.  FILE\n"
-	"can be memfd:SIZE for fresh memory.\n\n"
+	"can be memfd:SIZE for fresh memory, or fd:N for what the caller has open: a\n"
+	"buffer of a GPU, say, which has no name (dma-buf).\n\n"
 	"  -o, --offset BYTES    begin there in FILE\n"
 	"  -l, --length BYTES    (default: to the end of FILE)\n"
 	"  -r, --readonly        the guest may not write\n"

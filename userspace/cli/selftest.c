@@ -320,7 +320,10 @@ static int selftest(struct test *t)
 	else
 		skip("lending", "no guest was named: xen-gpumem selftest DOMID");
 	close(t->node);
-	if (ret || t->failed)
+	/* That has been told. */
+	if (ret)
+		return ret;
+	if (t->failed)
 		return fail("it does not work here: %u steps failed",
 			    t->failed);
 	printf("it works here%s%s\n", t->guest ? "" :
