@@ -186,7 +186,7 @@ static void tell_text(const struct status *s)
 				    sizeof(features));
 		printf("interface    %u, hypervisor's %u: %s\n",
 		       s->info.out_abi, s->info.out_hv_version, features);
-		printf("limits       %u windows of a guest, %s in them, %u bindings of a descriptor\n",
+		printf("limits       %u windows a guest, %s in them; %u bindings a descriptor\n",
 		       s->info.out_max_windows,
 		       human(size, s->info.out_max_window),
 		       s->info.out_max_bindings);
