@@ -121,7 +121,8 @@ def cpio(files):
 def xen_image(which):
     """Path of the hypervisor to boot, for a build's name or a path."""
     if which == "deb":
-        packed = os.path.join(BUILD, "root/boot/xen-4.20-amd64.gz")
+        root = os.environ.get("XG_ROOT", os.path.join(BUILD, "root"))
+        packed = os.path.join(root, "boot/xen-4.20-amd64.gz")
         plain = os.path.join(BUILD, "image", "xen-deb")
         if not os.path.exists(plain):
             with gzip.open(packed) as src, open(plain, "wb") as dst:
