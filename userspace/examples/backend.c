@@ -3,6 +3,7 @@
  * A small backend: what a device model that shows host buffers in a PCI BAR does,
  * without the device.
  *
+ *     cc -o xgm-backend backend.c $(pkg-config --cflags --libs xengpumem)
  *     xen-gpumem run DOMID --user nobody --range GPA+SIZE -- \
  *             xgm-backend GPA SIZE [SECONDS]
  *
@@ -20,6 +21,8 @@
  * Errors end it, with the library's words for them.  docs/backends.md goes
  * through the same steps for QEMU and crosvm.
  */
+#define _GNU_SOURCE 1			/* memfd_create() */
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Hold the library's parts to each other and to docs/uapi.md.
+"""Hold the library's parts to each other and to the documents.
 
     consistent.py symbols SHARED-LIBRARY   what is exported is what is declared
     consistent.py man [MAN-FOLDER]         each function has a page with its errors
     consistent.py errors [UAPI-DOCUMENT]   xgm_strerror() has all of the interface's
     consistent.py tool                     help, man page and completion agree
+    consistent.py walk [TOOL-DOCUMENT]     a test does what the document says
+    consistent.py messages [TOOL-DOCUMENT] what it explains is said somewhere
 """
 import errno
+import itertools
 import os
 import re
 import subprocess
@@ -153,13 +156,67 @@ def tool():
             yield f"xen-gpumem.8: {name} has no section"
 
 
+def section(text, title):
+    return text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def read_document(document):
+    with open(document, encoding="utf-8") as f:
+        return f.read()
+
+
+def walk(document):
+    """The commands of the walk-through, and of the test that does it."""
+    text = section(read_document(document), "From nothing to a GPU's buffer")
+    theirs = []
+    prompts = ("dom0# xen-gpumem ", "dom0# xl destroy ", ">>> hex(m[",
+               ">>> m[")
+    for line in text.replace(" \\\n", " ").splitlines():
+        line = re.sub(r" +", " ", line.strip())
+        if line.startswith(prompts):
+            theirs.append(line.removeprefix("dom0# "))
+    table = re.search(r"steps\[\] = \{\n(.*?)^\};",
+                      read("..", "tests", "userspace", "stranger.c"),
+                      re.M | re.S)[1]
+    mine = re.findall(r'^\t\{ "(.*?)",', table, re.M)
+    if not mine:
+        yield "walk: the test has no steps"
+    for n, (a, b) in enumerate(itertools.zip_longest(theirs, mine), 1):
+        if a != b:
+            yield f"walk: step {n} is '{a}' in the document, '{b}' in the test"
+            return
+
+
+def messages(document):
+    """Each quoted message, between its dots, is in the sources."""
+    sources = ""
+    for folder in ("lib", "cli", "examples"):
+        for name in sorted(os.listdir(os.path.join(US, folder))):
+            if name.endswith(".c"):
+                sources += read(folder, name)
+    # Adjoining literals are one; a format's numbers are not in a message.
+    sources = re.sub(r'"\s*\n\s*"', "", sources)
+    sources = re.sub(r"%[-0-9.]*(?:ll|l|z)?[a-z]", "\0", sources)
+    text = section(read_document(document), "What went wrong")
+    found = re.findall(r"^\| `(.*?)` \|", text, re.M)
+    if len(found) < 10:
+        yield f"messages: only {len(found)} are explained"
+    for message in found:
+        for part in re.split(r" *\.\.\. *", message):
+            if part and part not in sources:
+                yield f"messages: nothing says '{part}'"
+
+
 def main(argv):
     default = {"man": os.path.join(US, "man"),
-               "errors": os.path.join(US, "..", "docs", "uapi.md")}
+               "errors": os.path.join(US, "..", "docs", "uapi.md"),
+               "walk": os.path.join(US, "..", "docs", "tool.md"),
+               "messages": os.path.join(US, "..", "docs", "tool.md")}
     what, *rest = argv
     args = rest or [default[what]] if what in default else rest
     found = list({"symbols": symbols, "man": man, "errors": errors,
-                  "tool": tool}[what](*args))
+                  "tool": tool, "walk": walk,
+                  "messages": messages}[what](*args))
     for line in found:
         print("error: " + line)
     return 1 if found else 0
