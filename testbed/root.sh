@@ -15,7 +15,7 @@ xen=4.20
 
 # Why each is here: build tools; what the kernel's and Xen's builds call; Xen's
 # tools and libraries; the emulator with qxl; headers for the test programs;
-# checkers; the picture.
+# checkers; the picture; the library of the IGT tests.
 packages="ca-certificates curl
 gcc g++ make libc6-dev flex bison bc python3 perl patch dpkg-dev pkg-config
 xz-utils zstd cpio gzip kmod libelf-dev libssl-dev
@@ -23,7 +23,8 @@ xen-hypervisor-$xen-amd64 xen-utils-$xen xenstore-utils libxen-dev
 qemu-system-x86 qemu-system-modules-spice
 libdrm-dev busybox-static sparse strace netpbm
 meson ninja-build python3-venv python3-pycotap libglib2.0-dev libpixman-1-dev
-libspice-server-dev libfdt-dev"
+libspice-server-dev libfdt-dev
+intel-gpu-tools"
 kernel_packages="linux-image-amd64 linux-headers-amd64"
 host_needs="mmdebstrap arch-test curl python3 make xz unshare chroot"
 

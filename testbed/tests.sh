@@ -13,6 +13,7 @@ build_tests()
 	# The library's tests stand on both: the mock's library, and our own.
 	"$top/testbed/in-root" make -C userspace -j"$jobs" lib image
 	"$top/testbed/in-root" make -C tests/userspace -j"$jobs"
+	"$top/testbed/in-root" make -C igt-tests -j"$jobs" all forms
 }
 
 logged tests "test programs" build_tests
