@@ -5,7 +5,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help root qemu xen xen-matrix module userspace tests native image demo \
-	check check-full soak bench mutants style clean distclean
+	check check-full check-igt soak bench mutants style clean distclean
 MAKEFLAGS += --no-print-directory
 
 in-root := testbed/in-root
@@ -17,6 +17,7 @@ help:
 	@echo ''
 	@echo 'More tests, same format:'
 	@echo '  check-full  every scenario, on PV and on PVH dom0'
+	@echo '  check-igt   the IGT tests, all of them, on a PV dom0'
 	@echo '  soak        the long ones: hours'
 	@echo '  mutants     break one promise at a time; a named test must notice'
 	@echo '  bench       measurements (not yet)'
@@ -74,6 +75,9 @@ check: xen image
 check-full: xen-matrix image
 	@testbed/check full
 
+check-igt: xen image
+	@testbed/check quick igt
+
 soak: xen image
 	@testbed/check soak
 
@@ -87,7 +91,7 @@ style: root
 	@testbed/style.sh
 
 clean:
-	rm -rf build/xen build/module build/userspace build/tests build/image \
+	rm -rf build/xen build/module build/userspace build/tests build/igt build/image \
 		build/run build/check build/demo build/mutants build/logs
 
 distclean:

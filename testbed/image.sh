@@ -8,6 +8,8 @@
 #                with the tool root only
 #   top.cpio     init, helper and test programs, xen-gpumem.ko, guest image:
 #                changes with our sources, made in a second
+#   igt.cpio     the IGT tests and their libraries, which are many: only where a
+#                scenario asks for it
 #
 # Linux unpacks concatenated archives one after the other, so the runner boots
 # base + top + its own small archive with the scenario in it.  Nothing is
@@ -25,6 +27,7 @@ release=$(kernel_release)
 module=${XG_MODULE:-$build/module/xen-gpumem.ko}
 module_test=${XG_MODULE_TEST:-$build/module-test/xen-gpumem.ko}
 tests=${XG_TESTS:-$build/tests}
+igt=$build/igt
 
 # One set of kernel modules per line: the set's name, then its members.
 module_sets='base xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs
@@ -122,16 +125,45 @@ build_helpers()
 		gcc $flags -o ../build/image/init init.c outbox.c xencall.c
 		gcc $flags -o ../build/image/xg-guest xg-guest.c xencall.c
 		gcc $flags -o ../build/image/smoke smoke.c
+		gcc $flags -o ../build/image/igt-run igt-run.c
 		gcc $flags -o ../build/image/boots boots.c xencall.c
 		gcc $flags -o ../build/image/smoke-guest smoke-guest.c'
 }
 
 helpers_stale()
 {
-	for f in init xg-guest smoke boots smoke-guest; do
+	for f in init xg-guest smoke igt-run boots smoke-guest; do
 		[ -x "$base/$f" ] || return 0
 	done
 	[ -n "$(find "$top/testbed" -name '*.[ch]' -newer "$base/init")" ]
+}
+
+# The libraries that base.cpio does not have.
+make_igt()
+{
+	tree=$base/igt.tree
+	rm -rf "$tree"
+	mkdir -p "$tree/bin" "$tree/lib/xg"
+	cp "$igt"/xen_gpumem_* "$tree/bin/"
+	cp "$top/igt-tests/quick.testlist" "$tree/lib/xg/igt-quick"
+	"$top/testbed/in-root" sh -eu -c '
+		tree=$1 base=$2 dir=lib/x86_64-linux-gnu
+		for lib in $(ldd $tree/bin/* |
+			     sed -n "s/.*=> \(\/[^ ]*\).*/\1/p" | sort -u); do
+			[ -e $base/$dir/$(basename $lib) ] ||
+				install -D $(readlink -f $lib) \
+					$tree/$dir/$(basename $lib)
+		done
+	' sh "/xen-gpumem/${tree#"$top"/}" "/xen-gpumem/${base#"$top"/}/base.tree"
+	pack "$tree" "$base/igt.cpio"
+	rm -r "$tree"
+}
+
+igt_stale()
+{
+	[ -e "$base/igt.cpio" ] || return 0
+	[ -n "$(find "$igt" "$top/igt-tests/quick.testlist" "$stamp" \
+		-newer "$base/igt.cpio" -type f)" ]
 }
 
 # add_module FILE SET
@@ -162,7 +194,8 @@ make_top()
 	mkdir -p "$tree/bin" "$tree/lib/xg" "$tree/lib/modules" "$tree/guest" \
 		"$tree/xg/out"
 	cp "$base/init" "$tree/init"
-	cp "$base/xg-guest" "$base/smoke" "$base/boots" "$tree/bin/"
+	cp "$base/xg-guest" "$base/smoke" "$base/boots" "$base/igt-run" \
+		"$tree/bin/"
 	for f in "$tests"/bin/*; do
 		[ ! -x "$f" ] || [ ! -f "$f" ] || cp "$f" "$tree/bin/"
 	done
@@ -187,5 +220,8 @@ if [ ! -e "$base/base.cpio" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; t
 fi
 if helpers_stale; then
 	logged image-helpers "init and helper programs" build_helpers
+fi
+if [ -d "$igt" ] && igt_stale; then
+	logged image-igt "the IGT tests and their libraries" make_igt
 fi
 logged "image-top" "dom0 image ${out#"$top"/}/top.cpio" make_top

@@ -21,6 +21,7 @@ in tests/scenarios, lines of "key = value":
              seen to pass yet, run by name only (default quick)
   module     sets of kernel modules to load in dom0 (testbed/image.sh), each
              with parameters for its last module: gpumem:NAME=VALUE:NAME=VALUE
+  image      more archives of build/image to boot with (testbed/image.sh)
   xen-args   added to Xen's command line
   dom0-args  added to the dom0 kernel's command line
   qemu-args  added to QEMU's command line
@@ -69,7 +70,7 @@ HARMLESS = re.compile(
 
 DEFAULTS = {
     "timeout": "120", "smp": "2", "threads": "one", "dom0": "pv", "quick-dom0": "",
-    "xen": "debug", "suite": "quick", "module": "", "xen-args": "", "dom0-args": "",
+    "xen": "debug", "suite": "quick", "module": "", "image": "", "xen-args": "", "dom0-args": "",
     "qemu-args": "", "vga": "qxl", "guest": "linux",
 }
 LISTS = ("run", "allow")
@@ -312,7 +313,8 @@ class Run:
         text += f"timeout {self.opts.timeout or self.scenario['timeout']}\n"
         text += "".join(f"run {r}\n" for r in self.scenario["run"])
         with open(self.path("initrd"), "wb") as out:
-            for part in ("image/base.cpio", self.opts.top):
+            more = [f"image/{i}.cpio" for i in self.scenario["image"].split()]
+            for part in ["image/base.cpio", *more, self.opts.top]:
                 with open(os.path.join(BUILD, part), "rb") as f:
                     out.write(f.read())
             out.write(cpio({"xg/scenario": text.encode()}))
