@@ -42,6 +42,9 @@
 
 #include "internal.h"
 
+/* Looks, a tick apart, while others queue for a process's mmap_lock. */
+#define GPUMEM_SOURCE_TURNS	32
+
 /**
  * struct gpumem_mapping - a mapping of the driver's own
  * @mm: the process; holds mm_count
@@ -169,15 +172,26 @@ void gpumem_mapping_lost(struct gpumem_mapping *mapping)
 	WRITE_ONCE(mapping->lost, true);
 }
 
-/* With all that was done to the process's addresses before we came. */
+/*
+ * With all that was done to the process's addresses before we came, or was
+ * about to be: who has queued for the lock goes first, though the kernel may
+ * have let us overtake.
+ */
 static bool gpumem_mapping_is_lost(struct gpumem_mapping *mapping)
 {
-	bool lost;
+	unsigned int turn;
+	bool lost, queue;
 
-	if (mmap_write_lock_killable(mapping->mm))
-		return true;
-	lost = READ_ONCE(mapping->lost);
-	mmap_write_unlock(mapping->mm);
+	for (turn = 0; turn < GPUMEM_SOURCE_TURNS; turn++) {
+		if (mmap_write_lock_killable(mapping->mm))
+			return true;
+		lost = READ_ONCE(mapping->lost);
+		queue = mmap_lock_is_contended(mapping->mm);
+		mmap_write_unlock(mapping->mm);
+		if (lost || !queue)
+			break;
+		schedule_timeout_killable(1);
+	}
 	return lost;
 }
 

@@ -396,8 +396,8 @@ static void unbind_while_mapping(void)
  * Another process ends the binding while this one maps something else where the
  * file was.  It is never that which is unmapped, however late the driver comes.
  *
- * Several times: the driver may get its turn first after all, as the kernel
- * lets whoever runs take a lock that others queue for.
+ * Several times: the kernel lets whoever runs take a lock that others queue for,
+ * so the driver sometimes gets its turn first.
  */
 static void not_ours(void)
 {
