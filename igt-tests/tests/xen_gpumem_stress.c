@@ -333,8 +333,9 @@ static void evict(const struct gpumem_region *r)
 		if ((unsigned int)i < gpumem_guest_vcpus())
 			gpumem_guest_work(i, AT + i * SIZE, SIZE, 7 + i);
 	}
+	/* Each round is all of video memory, several times. */
 	igt_fork(child, 2)
-		for (int i = 0; i < 8; i++) {
+		for (int i = 0; i < 3; i++) {
 			gpumem_bo_evict(&bo[child]);
 			gpumem_bo_restore(&bo[child]);
 		}
