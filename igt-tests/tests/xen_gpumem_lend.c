@@ -131,22 +131,34 @@ static void readonly(const struct gpumem_region *r)
 	end(&l);
 }
 
-/* One fault a page is enough, though the guest reads before it writes. */
+/*
+ * A page is given once, and can be written, though the guest reads it first and
+ * the host has not touched it.  Some drivers want to be told of the first
+ * write: what the flag is for is seen from how many can be written without it.
+ * (Faults are counted when they are over, and the guest may be quicker.)
+ */
 static void write_first(const struct gpumem_region *r)
 {
 	struct xen_gpumem_window_query q;
 	struct lent l;
 
+	lend(&l, r, SIZE, 0);
+	gpumem_guest_sum(AT, SIZE);
+	q = gpumem_query(l.fd, l.window);
+	igt_info("%s: read without the flag, %" PRIu64 " of %" PRIu64
+		 " pages can be written\n", r->name, (uint64_t)q.out_writable,
+		 (uint64_t)q.out_pages);
+	end(&l);
+
 	lend(&l, r, SIZE, XEN_GPUMEM_BIND_WRITE_FIRST);
-	gpumem_fill(l.bo.map, SIZE, 5);
-	gpumem_guest_check(AT, SIZE, 5);
+	gpumem_guest_sum(AT, SIZE);
 	q = gpumem_query(l.fd, l.window);
 	igt_assert_eq_u64(q.out_pages, SIZE / GPUMEM_PAGE);
 	igt_assert_eq_u64(q.out_writable, SIZE / GPUMEM_PAGE);
 	gpumem_guest_fill(AT, SIZE, 6);
-	igt_assert_eq_u64(gpumem_query(l.fd, l.window).out_faults,
-			  q.out_faults);
 	gpumem_check(l.bo.map, SIZE, 6);
+	q = gpumem_query(l.fd, l.window);
+	igt_assert_eq_u64(q.out_mapped, SIZE / GPUMEM_PAGE + q.out_revoked);
 	end(&l);
 }
 
@@ -432,9 +444,9 @@ static const struct {
 	{ "readonly", "Lent for reading, it cannot be written", readonly },
 	/**
 	 * SUBTEST: write-first
-	 * Description: Lent with WRITE_FIRST, writing causes no second fault
+	 * Description: Lent with WRITE_FIRST, no page has to be given twice
 	 */
-	{ "write-first", "Lent with WRITE_FIRST, writing faults no second time",
+	{ "write-first", "Lent with WRITE_FIRST, no page has to be given twice",
 	  write_first },
 	/**
 	 * SUBTEST: populate
