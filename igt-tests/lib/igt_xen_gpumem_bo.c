@@ -4,8 +4,8 @@
  *
  * A *region* is a kind of buffer of one card.  There are these kinds:
  *
- *   dumb   what every display driver offers.  On a card with memory of its own
- *          it lies there.
+ *   dumb   what every display driver offers.  It lies where the driver wants
+ *          it: video memory on most cards that have it, not on qxl.
  *   prime  the same, mapped by way of its dma-buf, with no handle left
  *   vram   the card's own memory, by the driver's own call (qxl, amdgpu, xe)
  *   gtt    the system's, by the driver's own call (amdgpu)
