@@ -203,24 +203,33 @@ static void shared(void)
 	}
 }
 
+/*
+ * Everybody works; but the first vCPU of @m stands by, for memory at OTHER that
+ * comes when it is told to.
+ */
+static void all_but_one(struct member *m, struct slow *s)
+{
+	open_guests();
+	for (unsigned int i = 0; i < count; i++)
+		lend(&member[i], XGT_WINDOW,
+		     map_shared(memfd_new(LENGTH), LENGTH), LENGTH);
+	slow_new(s, LENGTH);
+	OK(gm_window_add(m->fd, OTHER, LENGTH, XEN_GPUMEM_POLICY_MMIO,
+			 &m->window));
+	OK(gm_bind(m->fd, m->window, 0, LENGTH, s->map, 0,
+		   XEN_GPUMEM_POLICY_INJECT));
+	all_update();
+	all_advance(1, NULL, 0);
+	stop(m, 0);
+}
+
 /* One vCPU of one guest waits for its memory: it alone. */
 static void one_slow(void)
 {
 	struct member *m = &member[0];
 	struct slow s;
 
-	open_guests();
-	for (unsigned int i = 0; i < count; i++)
-		lend(&member[i], XGT_WINDOW,
-		     map_shared(memfd_new(LENGTH), LENGTH), LENGTH);
-	slow_new(&s, LENGTH);
-	OK(gm_window_add(m->fd, OTHER, LENGTH, XEN_GPUMEM_POLICY_MMIO,
-			 &m->window));
-	OK(gm_bind(m->fd, m->window, 0, LENGTH, s.map, 0,
-		   XEN_GPUMEM_POLICY_INJECT));
-	all_update();
-	all_advance(1, NULL, 0);
-	stop(m, 0);
+	all_but_one(m, &s);
 	START(m, 0, XG_CMD_READ, OTHER + PAGE, 8);
 	CHECK_EQ(slow_wait(&s), PAGE);
 	/* All the others fault as well, and are served. */
@@ -280,18 +289,7 @@ static void one_dies(void)
 	struct member *m = &member[count - 1];
 	struct slow s;
 
-	open_guests();
-	for (unsigned int i = 0; i < count; i++)
-		lend(&member[i], XGT_WINDOW,
-		     map_shared(memfd_new(LENGTH), LENGTH), LENGTH);
-	slow_new(&s, LENGTH);
-	OK(gm_window_add(m->fd, OTHER, LENGTH, XEN_GPUMEM_POLICY_MMIO,
-			 &m->window));
-	OK(gm_bind(m->fd, m->window, 0, LENGTH, s.map, 0,
-		   XEN_GPUMEM_POLICY_INJECT));
-	all_update();
-	all_advance(1, NULL, 0);
-	stop(m, 0);
+	all_but_one(m, &s);
 	START(m, 0, XG_CMD_READ, OTHER, 8);
 	CHECK_EQ(slow_wait(&s), 0);
 	count--;
