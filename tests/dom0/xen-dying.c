@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A borrower that is being torn down, seen by a lender that goes on as if
+ * nothing had happened.
+ *
+ * Xen takes back what is lent in slices, and other CPUs of dom0 make their
+ * hypercalls meanwhile.  The borrower here has so much on loan that this takes
+ * longer than a round of all commands by far, and that a round was in time is
+ * seen from the last frame, which Xen takes back last and the round's end finds
+ * still there.
+ */
+#include <pthread.h>
+
+#include "xgt.h"
+
+#define __XEN_TOOLS__
+#include <xen/xen.h>
+#include <xen/domctl.h>
+
+#define GFN	(XGT_WINDOW / PAGE)
+#define NR	65536
+#define CHUNK	512
+
+static void borrower_new(void)
+{
+	struct xen_domctl vcpus = { .cmd = XEN_DOMCTL_max_vcpus };
+	long domid = xen_domain_new(-1, 0);
+
+	if (domid < 0)
+		FAIL("no domain: %s", xgt_errname(-domid));
+	xgt_guest.domid = domid;
+	OK(xen_set_pool_size(domid, 4 * MIB));
+	vcpus.domain = domid;
+	vcpus.u.max_vcpus.max = 1;
+	OK(xen_domctl(&vcpus));
+}
+
+/* All of the window, in entries of 4 KiB: the frames are not aligned to more. */
+static void lend_all(uint32_t id)
+{
+	uint32_t done;
+
+	for (uint32_t at = 0; at < NR; at += done) {
+		uint32_t nr = CHUNK - at % CHUNK;
+
+		xgt_raw.extents[0] = (struct xen_lend_extent){
+			at, xgt_raw.bar + 1, nr, RAW_RW };
+		OK(raw_map(id, 1, &done));
+	}
+}
+
+static void *destroy(void *domid)
+{
+	xen_domain_destroy(*(int *)domid);
+	return NULL;
+}
+
+static long poll_one(void)
+{
+	struct xen_lend_op op = { };
+
+	op.u.poll.max = 1;
+	op.u.poll.faults = (uintptr_t)xgt_raw.faults;
+	return raw_op(&op, XEN_LEND_poll);
+}
+
+static long inspect_last(uint32_t id)
+{
+	struct xen_lend_op op = { };
+
+	op.u.inspect.id = id;
+	op.u.inspect.index = NR - 1;
+	return raw_op(&op, XEN_LEND_inspect);
+}
+
+/* Every command says what docs/hypercall-abi.md has in its table. */
+static void dying(void)
+{
+	struct xen_lend_op query = { };
+	uint64_t cleared;
+	pthread_t thread;
+	uint32_t id, other;
+	int domid;
+	long ret;
+
+	borrower_new();
+	domid = xgt_guest.domid;
+	raw_attach();
+	OK(raw_create(GFN, NR, &id));
+	lend_all(id);
+	/* Control: nothing of it is an error yet. */
+	OK(poll_one());
+	OK(inspect_last(id));
+	CHECK(!pthread_create(&thread, NULL, destroy, &domid));
+	do {
+		ret = raw_map_one(id, NR - 1, xgt_raw.bar, 1,
+				  RAW_RW | XEN_LEND_ATTR_REPLACE);
+	} while (!ret);
+	ERR(ret, ESRCH);
+	/* The lender polls once it was told, and once only. */
+	ERR(poll_one(), ESRCH);
+	ERR(inspect_last(id), ESRCH);
+	ERR(raw_resolve(0, 1, XEN_LEND_RESOLVE_RETRY), ESRCH);
+	ERR(raw_try_attach(), ESRCH);
+	ERR(raw_create(GFN + NR, 1, &other), EBUSY);
+	ERR(raw_move(id, GFN + NR), EBUSY);
+	OK(raw_op(&query, XEN_LEND_query));
+	OK(raw_revoke(id, NR - 1, 1, &cleared));
+	/* Control: all that was said while it still had what it was lent. */
+	CHECK_EQ(cleared, 1);
+	CHECK(!pthread_join(thread, NULL));
+	ERR(poll_one(), ESRCH);
+	ERR(raw_revoke(id, 0, 1, &cleared), ESRCH);
+	ERR(raw_op(&query, XEN_LEND_query), ESRCH);
+}
+
+static const struct xgt_test tests[] = {
+	{ "X-dying-borrower", "L13", dying, 0, 0 },
+};
+
+XGT_MAIN(tests)
