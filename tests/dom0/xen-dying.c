@@ -97,8 +97,11 @@ static void dying(void)
 				  RAW_RW | XEN_LEND_ATTR_REPLACE);
 	} while (!ret);
 	ERR(ret, ESRCH);
-	/* The lender polls once it was told, and once only. */
-	ERR(poll_one(), ESRCH);
+	/* The lender is told a moment later, polls then, and once only. */
+	do {
+		ret = poll_one();
+	} while (!ret);
+	ERR(ret, ESRCH);
 	ERR(inspect_last(id), ESRCH);
 	ERR(raw_resolve(0, 1, XEN_LEND_RESOLVE_RETRY), ESRCH);
 	ERR(raw_try_attach(), ESRCH);
