@@ -12,6 +12,11 @@
  * then empty it in batches, and may give way to others between those.  How far
  * they have come is noted in the window, and how many frames each group of 512
  * holds is counted, so that passing over what is empty costs next to nothing.
+ *
+ * What speaks against the new place of a MOVE is looked for before that: one
+ * that is refused for it takes nothing away.  While the window is being emptied
+ * all of it is asked again, as other windows come, and privileges go.  Then it
+ * may lose frames for nothing, and the error is another one.
  */
 
 #include <xen/domain.h>
@@ -251,9 +256,13 @@ static int lend_check_place(const struct domain *d, uint64_t gfn,
     return 0;
 }
 
+/* The position of a continuation that is done with looking: past all groups. */
+#define LEND_LOOKED ((LEND_MAX_FRAMES >> LEND_GROUP_ORDER) + 1)
+
 /*
  * Has the guest something there?  It may put something there a moment later;
- * MAP will notice.  This is to tell about mistakes when they are made.
+ * MAP will notice.  This is to tell about mistakes when they are made.  What is
+ * lent there is in a window, and others look for those.
  *
  * The position of a continuation is 1 plus the groups that were looked at.
  */
@@ -373,7 +382,7 @@ int cf_check lend_do_create(struct domain *d, struct xen_lend_op *op,
      */
     if ( !domctl_lock_acquire() )
     {
-        *start = groups + 1;
+        *start = LEND_LOOKED;
         return -ERESTART;
     }
 
@@ -400,12 +409,51 @@ int cf_check lend_do_create(struct domain *d, struct xen_lend_op *op,
     return rc;
 }
 
+/* May the window be where MOVE wants it, for all but the guest's own? */
+static int lend_move_place(const struct domain *d,
+                           const struct xen_lend_move *m,
+                           const struct lend_window *w)
+{
+    int rc = lend_check_place(d, m->gfn, w->nr);
+
+    if ( !rc && m->gfn != XEN_LEND_PARKED &&
+         lend_range_busy(d->lend, w, m->gfn, w->nr) )
+        rc = -EEXIST;
+
+    return rc;
+}
+
+/* The part of MOVE that changes nothing. */
+static int lend_move_ask(struct domain *d, const struct xen_lend_move *m,
+                         unsigned long *start)
+{
+    struct lend_window *w;
+    unsigned long nr = 0;
+    bool same = false;
+    int rc;
+
+    arch_lend_lock(d);
+    rc = lend_lookup(d, m->id, &w);
+    if ( !rc )
+        rc = lend_move_place(d, m, w);
+    if ( !rc )
+    {
+        nr = w->nr;
+        same = w->gfn == m->gfn;
+    }
+    arch_lend_unlock(d);
+
+    if ( rc || same )
+        return rc;
+
+    return lend_scan_place(d, m->gfn, nr, start);
+}
+
 /*
- * One locked step of MOVE: empty the window a bit more, and if it is empty and
- * the new place was looked at, move it there.  1 if there is more to do.
+ * One locked step of the other part: empty the window a bit more, and if it is
+ * empty, move it.  1 if there is more to do.
  */
-static int lend_move_step(struct domain *d, const struct xen_lend_move *m,
-                          bool scanned)
+static int lend_move_step(struct domain *d, const struct xen_lend_move *m)
 {
     struct lend_domain *ld = d->lend;
     struct lend_window *w;
@@ -415,15 +463,13 @@ static int lend_move_step(struct domain *d, const struct xen_lend_move *m,
     arch_lend_lock(d);
 
     rc = lend_lookup(d, m->id, &w);
-    if ( !rc )
-        rc = lend_check_place(d, m->gfn, w->nr);
-    if ( !rc && m->gfn != XEN_LEND_PARKED &&
-         lend_range_busy(ld, w, m->gfn, w->nr) )
-        rc = -EEXIST;
+    /* It could when that was asked.  Tell the lender that we have begun. */
+    if ( !rc && lend_move_place(d, m, w) )
+        rc = -EAGAIN;
 
     if ( !rc && !lend_window_drain(d, w, &nr) )
         rc = 1;
-    else if ( !rc && scanned )
+    else if ( !rc )
     {
         lend_ranges_begin(ld);
         lend_range_remove(ld, w);
@@ -455,39 +501,24 @@ int cf_check lend_do_move(struct domain *d, struct xen_lend_op *op,
                           unsigned long *start)
 {
     const struct xen_lend_move *m = &op->u.move;
-    struct lend_window *w;
-    unsigned long nr = 0;
-    bool same = false;
     int rc;
 
-    arch_lend_lock(d);
-    rc = lend_lookup(d, m->id, &w);
-    if ( !rc )
+    /* Callers of 32 bits have it above the number of the memory operation. */
+    BUILD_BUG_ON(LEND_LOOKED >> (32 - MEMOP_EXTENT_SHIFT));
+
+    if ( *start < LEND_LOOKED )
     {
-        nr = w->nr;
-        same = w->gfn == m->gfn;
+        rc = lend_move_ask(d, m, start);
+        if ( rc )
+            return rc;
     }
-    arch_lend_unlock(d);
 
-    if ( rc )
-        return rc;
-
-    while ( (rc = lend_move_step(d, m, false)) == 1 )
+    while ( (rc = lend_move_step(d, m)) == 1 )
         if ( hypercall_preempt_check() )
+        {
+            *start = LEND_LOOKED;
             return -ERESTART;
-
-    if ( !rc && !same )
-        rc = lend_scan_place(d, m->gfn, nr, start);
-    if ( rc == -ERESTART )
-        return rc;
-
-    while ( !rc && (rc = lend_move_step(d, m, true)) == 1 )
-    {
-        /* Another MOVE let a MAP in: empty it once more. */
-        rc = 0;
-        if ( hypercall_preempt_check() )
-            return -ERESTART;
-    }
+        }
 
     if ( rc )
         lend_move_abort(d, m->id);

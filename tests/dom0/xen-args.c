@@ -352,10 +352,12 @@ static void windows(void)
 	ERR(create(0x1000, 1, &id), EEXIST);		/* RAM */
 	OK(create(GFN, NR, &id));
 	ERR(create(GFN + NR - 1, 1, &other), EEXIST);
+	OK(map_one(id, 0, bar, 1, RW_NC));
 	ERR(move(id + 1, GFN), ENOENT);
 	ERR(move(id, 0x1000), EEXIST);
 	ERR(move(id, gfn_end), ERANGE);
 	ERR(move(id, 0xfee00), EADDRNOTAVAIL);
+	CHECK_EQ(held(id), 1);
 	OK(map_one(id, 0, bar, 1, RW_NC));
 	OK(move(id, GFN + 1));
 	CHECK_EQ(held(id), 0);

@@ -183,12 +183,23 @@ struct xen_lend_create {
 /*
  * MOVE: give a window another address, or park it (XEN_LEND_PARKED).
  *
- * Everything that the window holds is revoked first, then its address changes
- * at once.  A vCPU that faulted at the old address is let run.  Errors are
- * those of CREATE; whatever is returned, what was mapped may have been
- * revoked, in part or whole, and the window is where it was unless the result
- * is 0.  Moving a window to where it is revokes only.  Long: continued through
- * the hypercall.  A MAP into the window meanwhile gets -EAGAIN.
+ * Everything that the window holds is revoked, then its address changes at
+ * once.  A vCPU that faulted at the old address is let run.  Unless the result
+ * is 0 the window is where it was.  With these errors, it holds what it held:
+ *
+ *   -EEXIST, -EADDRNOTAVAIL, -ERANGE   as of CREATE
+ *
+ * With any other one, what was mapped may have been revoked, in part or whole:
+ * each part of a continuation asks again for all that has to hold.
+ *
+ *   -EAGAIN      the new place could be had when that began, and cannot any
+ *                more: another window came to lie there
+ *   -EBUSY       the borrower is dying
+ *
+ * Moving a window to where it is revokes only.  Long: continued through the
+ * hypercall.  A MAP into the window meanwhile gets -EAGAIN.  The structure is
+ * not to be changed before MOVE returns: a window that it names no longer may
+ * stay closed to MAP, until the next MOVE of it.
  *
  * flags: zero.
  */

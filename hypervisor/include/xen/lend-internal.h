@@ -302,7 +302,11 @@ struct lend_cleared {
 bool arch_lend_clear_entry(struct domain *d, unsigned long gfn,
                            unsigned long last, bool downgrade,
                            struct lend_cleared *cleared);
-/* The next frame in [start, end] that is not a hole, or end + 1. */
+/*
+ * Look from start to end for something of the guest's, at budget entries at
+ * most.  *used: there is some, in the frame that is returned.  Else how far it
+ * looked: the next frame to look at, which is past end if there is nothing.
+ */
 unsigned long arch_lend_next_used(struct domain *d, unsigned long start,
                                   unsigned long end, unsigned int budget,
                                   bool *used);

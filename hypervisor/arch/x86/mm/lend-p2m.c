@@ -316,8 +316,9 @@ unsigned long arch_lend_next_used(struct domain *d, unsigned long start,
     {
         unsigned int order;
         mfn_t mfn;
+        p2m_type_t t = lend_get_entry(p2m, start, &mfn, &order);
 
-        if ( !lend_type_empty(lend_get_entry(p2m, start, &mfn, &order)) )
+        if ( !lend_type_empty(t) && !p2m_is_lent(t) )
         {
             *used = true;
             break;
