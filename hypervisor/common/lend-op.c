@@ -314,6 +314,18 @@ static void __init __maybe_unused build_assertions(void)
 #undef FIELD_AT
 }
 
+/*
+ * What has begun may not go on, as the lender lost its privilege on the way.
+ * That must not leave a window closed to MAP, for when the privilege is back.
+ * Who is not attached does not get at the borrower's locks, as above.
+ */
+static void lend_give_up(struct domain *d, const struct xen_lend_op *op)
+{
+    if ( op->cmd == XEN_LEND_move && op->generation == d->unique_id &&
+         lend_attached(d, current->domain) )
+        lend_move_abort(d, op->u.move.id);
+}
+
 /* XENMEM_lend_op: cmd carries the position of a continuation. */
 long lend_op(unsigned long cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
 {
@@ -354,6 +366,8 @@ long lend_op(unsigned long cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
         return -ESRCH;
 
     rc = lend_check_domain(d, &op, c);
+    if ( rc == -EPERM && start )
+        lend_give_up(d, &op);
     if ( rc )
         goto out;
 

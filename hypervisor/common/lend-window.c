@@ -486,8 +486,8 @@ static int lend_move_step(struct domain *d, const struct xen_lend_move *m)
     return rc;
 }
 
-/* Whatever came of it, the window is usable again. */
-static void lend_move_abort(struct domain *d, uint32_t id)
+/* A MOVE has come to an end.  Whatever came of it, the window is usable. */
+void lend_move_abort(struct domain *d, uint32_t id)
 {
     struct lend_window *w;
 

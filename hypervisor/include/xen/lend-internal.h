@@ -215,6 +215,7 @@ int cf_check lend_do_create(struct domain *d, struct xen_lend_op *op,
                             unsigned long *start);
 int cf_check lend_do_move(struct domain *d, struct xen_lend_op *op,
                           unsigned long *start);
+void lend_move_abort(struct domain *d, uint32_t id);
 int cf_check lend_do_destroy(struct domain *d, struct xen_lend_op *op,
                              unsigned long *start);
 int cf_check lend_do_inspect(struct domain *d, struct xen_lend_op *op,
