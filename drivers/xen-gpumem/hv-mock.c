@@ -6,9 +6,9 @@
  * keeps them as strictly as Xen does: an operation names a domain by number
  * and generation and finds it anew each time, events come from interrupt
  * context and only when there was nothing to poll before, a map may stop
- * early, a move that fails has revoked all the same, nothing that is called
- * innermost allocates or sleeps.  What the driver does against the contract
- * is counted as a violation.
+ * early, a move that fails on the way has revoked all the same, nothing that is
+ * called innermost allocates or sleeps.  What the driver does against the
+ * contract is counted as a violation.
  *
  * What it cannot show is anything about translations that a CPU has cached,
  * about a real guest and its interrupts, or about time: tests on it complement
@@ -255,7 +255,7 @@ static void wake_range(struct mock_domain *d, u32 window, u64 index, u64 nr)
 	}
 }
 
-/* Revokes even where it then fails: a hard case for the driver, and allowed. */
+/* Errors about the place come before anything is revoked, all others after. */
 static int do_move(struct mock_domain *d, u32 id, u64 gfn, int late)
 {
 	struct mock_window *w;
@@ -265,12 +265,16 @@ static int do_move(struct mock_domain *d, u32 id, u64 gfn, int late)
 	w = mock_window_by_id(d, id);
 	if (!w)
 		return -ENOENT;
-	mock_p2m_clear(d, w, 0, w->nr, false);
 	if (d->dying)
 		return -EBUSY;
-	ret = late ?: mock_window_place(d, w, gfn, w->nr);
+	ret = mock_window_place(d, w, gfn, w->nr);
 	if (ret)
 		return ret;
+	if (late == -EEXIST || late == -EADDRNOTAVAIL || late == -ERANGE)
+		return late;
+	mock_p2m_clear(d, w, 0, w->nr, false);
+	if (late)
+		return late;
 	w->gfn = gfn;
 	wake_range(d, id, 0, w->nr);
 	return 0;

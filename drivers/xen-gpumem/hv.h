@@ -190,8 +190,14 @@ struct gpumem_hv_ops {
 		      enum gpumem_hv_orphan orphan, u32 *id);
 
 	/**
-	 * @move: give a window another address, in process context.  Whatever
-	 * is returned, pages may have been revoked.  Errors as @create.
+	 * @move: give a window another address, in process context.  All
+	 * pages are revoked; on errors the window is where it was, and some
+	 * may be, unless the error is
+	 *
+	 * -EEXIST, -EADDRNOTAVAIL, -ERANGE as of @create: nothing has changed
+	 *
+	 * Others: those of @create, and -EAGAIN the new place was taken
+	 * meanwhile; -EPERM not allowed to lend to it any more
 	 */
 	int (*move)(struct gpumem_hv_dom *dom, u32 id, u64 gfn);
 

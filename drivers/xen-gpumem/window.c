@@ -370,9 +370,10 @@ void gpumem_window_remove_all(struct gpumem_file *file)
 }
 
 /*
- * The hypervisor has revoked everything, but a fault worker may have mapped
- * again before we come here, at the new address already: so revoke by our bits
- * once more.  What is taken too much is faulted in anew.
+ * The hypervisor has revoked everything, or some, or nothing, and does not say
+ * which.  And a fault worker may have mapped again before we come here, at the
+ * new address already.  So revoke by our bits once more.  What is taken too
+ * much is faulted in anew.
  */
 static void gpumem_window_reset(struct gpumem_window *window)
 {
@@ -385,6 +386,12 @@ static void gpumem_window_reset(struct gpumem_window *window)
 	     node; node = interval_tree_iter_next(node, 0, ULONG_MAX))
 		gpumem_binding_reset(container_of(node, struct gpumem_binding,
 						  node));
+}
+
+/* Has a move that ended so left everything as it was?  See gpumem_hv_ops. */
+static bool gpumem_window_stayed(int err)
+{
+	return err == -EEXIST || err == -EADDRNOTAVAIL || err == -ERANGE;
 }
 
 /**
@@ -423,10 +430,12 @@ long gpumem_window_move(struct gpumem_file *file, void *arg)
 		ret = -ESRCH;
 	} else {
 		ret = gpumem_hv->move(&window->ctx->dom, window->id, gfn);
-		ret = gpumem_window_error(window->ctx, ret);
 		if (!ret)
 			window->gfn = gfn;
-		gpumem_window_reset(window);
+		if (!gpumem_window_stayed(ret))
+			gpumem_window_reset(window);
+		ret = gpumem_window_error(window->ctx,
+					  ret == -EAGAIN ? -EEXIST : ret);
 		trace_xen_gpumem_window_move(window->ctx->dom.domid,
 					     window->id, window->gfn,
 					     window->nr);

@@ -251,6 +251,48 @@ static void move(void)
 	cmd_ok(0, XG_CMD_CHECK, elsewhere, LENGTH, 2);
 }
 
+/* A move that is refused changes nothing: the guest has all that it had. */
+static void move_refused(void)
+{
+	struct xen_gpumem_window_query before, after;
+	const uint64_t taken = XGT_WINDOW + 16 * MIB;
+	volatile uint64_t *map = filled(LENGTH, 1);
+	struct xen_gpumem_info info;
+	uint64_t mfn[LENGTH / PAGE];
+	uint32_t window, other;
+
+	OK(gm_info(xgt_dom, &info));
+	OK(add(XGT_WINDOW, LENGTH, &window));
+	OK(bind_all(window, map, 0));
+	OK(add(taken, LENGTH, &other));
+	OK(gm_populate(xgt_dom, window, 0, LENGTH, XEN_GPUMEM_POPULATE_WRITE,
+		       NULL));
+	raw_query();
+	for (unsigned int i = 0; i < ARRAY_SIZE(mfn); i++) {
+		mfn[i] = raw_inspect(window, i).mfn;
+		CHECK(mfn[i] != ~0ULL);
+	}
+	OK(gm_query(xgt_dom, window, 0, 0, &before));
+	CHECK_EQ(before.out_pages, ARRAY_SIZE(mfn));
+	ERR(gm_window_move(xgt_dom, window, taken), EEXIST);
+	ERR(gm_window_move(xgt_dom, window, taken + LENGTH - PAGE), EEXIST);
+	ERR(gm_window_move(xgt_dom, window, XG_ARENA_BASE), EEXIST);
+	ERR(gm_window_move(xgt_dom, window, 16 * MIB), EEXIST);	/* RAM */
+	ERR(gm_window_move(xgt_dom, window, 0xfee00000), EADDRNOTAVAIL);
+	ERR(gm_window_move(xgt_dom, window, info.out_gpa_end), ERANGE);
+	for (unsigned int i = 0; i < ARRAY_SIZE(mfn); i++)
+		CHECK_EQ(raw_inspect(window, i).mfn, mfn[i]);
+	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, LENGTH, 1);
+	OK(gm_query(xgt_dom, window, 0, 0, &after));
+	CHECK(!memcmp(&before, &after, sizeof(before)));
+	/* Control: one that is not refused takes all away, and is counted. */
+	OK(gm_window_move(xgt_dom, window, taken + 16 * MIB));
+	CHECK_EQ(gm_pages(xgt_dom, window, 0, 0), 0);
+	cmd_ok(0, XG_CMD_CHECK, taken + 16 * MIB, LENGTH, 1);
+	OK(gm_query(xgt_dom, window, 0, 0, &after));
+	CHECK(after.out_faults > before.out_faults);
+}
+
 /* Moved to and fro while both vCPUs use it: it is there, or all ones. */
 static void move_hammer(void)
 {
@@ -394,6 +436,7 @@ static const struct xgt_test tests[] = {
 	{ "L11-mmap-fixed", "L11", mmap_fixed, XGT_GUEST, 0 },
 	{ "L11-bind-before-map", "L11", bind_first, XGT_GUEST, 0 },
 	{ "L11-move", "L11", move, XGT_GUEST, 0 },
+	{ "L11-move-refused", "L11,U6", move_refused, XGT_GUEST, 0 },
 	{ "L11-move-hammer", "L11", move_hammer, XGT_GUEST, 0 },
 	{ "L11-other-fd-cannot-remove", "L11,S1", other_fd, XGT_GUEST, 0 },
 	{ "L11-limits", "L11,L19,S1", limits, XGT_GUEST, 0 },

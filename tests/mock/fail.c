@@ -35,6 +35,7 @@ static bool went_well(struct script *s, long ret, const char *what)
 	/* What the interface calls by another name. */
 	if ((s->err == ENOMEM && ret == -ENOSPC) ||
 	    (s->err == EEXIST && ret == -EBUSY) ||
+	    (s->err == EAGAIN && ret == -EEXIST) ||
 	    ret == -ENODATA || ret == -ENOENT)
 		return false;
 	FAIL("%s: %s with %s injected", what, xgt_errname(-ret),
@@ -181,7 +182,9 @@ static void walk_ebusy(void)
 
 static void walk_eagain(void)
 {
-	static const enum xgm_op ops[] = { XGM_OP_MAP, XGM_OP_POLL };
+	static const enum xgm_op ops[] = {
+		XGM_OP_MAP, XGM_OP_MOVE, XGM_OP_POLL,
+	};
 
 	walk_all(ops, ARRAY_SIZE(ops), EAGAIN);
 }
@@ -312,6 +315,71 @@ static void pool_exhausted(void)
 	OK(madvise((void *)p, 512 * PAGE, MADV_DONTNEED));
 	CHECK_EQ(g_read(BASE + 3 * 512 * PAGE), 40 + 3 * 512);
 	g_expect(BASE, READ, XGM_INJECTED);
+	mock_end();
+}
+
+/* --- refusals ------------------------------------------------------------- */
+
+static struct xen_gpumem_window_query counts(uint32_t window)
+{
+	struct xen_gpumem_window_query q;
+
+	OK(gm_query(xgt_dom, window, 0, 0, &q));
+	return q;
+}
+
+/* What speaks against the place changes nothing; else pages may be gone. */
+static const int move_refusals[] = { EEXIST, EADDRNOTAVAIL, ERANGE };
+static const struct {
+	int inject, says;
+} move_failures[] = { { EAGAIN, EEXIST }, { EPERM, EPERM } };
+
+/* A move that is refused changes nothing: the guest has what it had. */
+static void move_refused(void)
+{
+	const uint64_t taken = BASE + MIB, there = BASE + 2 * MIB;
+	struct xen_gpumem_window_query before, after;
+	volatile uint64_t *p;
+	uint32_t w, other;
+
+	mock_begin(1);
+	p = map_anon(SIZE);
+	stamp(p, SIZE, 40);
+	w = window_of(p, SIZE);
+	OK(gm_window_add(xgt_dom, taken, SIZE, XEN_GPUMEM_POLICY_MMIO,
+			 &other));
+	OK(gm_populate(xgt_dom, w, 0, SIZE, XEN_GPUMEM_POPULATE_WRITE, NULL));
+	before = counts(w);
+	CHECK_EQ(before.out_pages, PAGES);
+	ERR(gm_window_move(xgt_dom, w, taken), EEXIST);
+	ERR(gm_window_move(xgt_dom, w, taken + SIZE - PAGE), EEXIST);
+	ERR(gm_window_move(xgt_dom, w, 0), EADDRNOTAVAIL);
+	ERR(gm_window_move(xgt_dom, w, 1ULL << 40), ERANGE);
+	for (unsigned int i = 0; i < ARRAY_SIZE(move_refusals); i++) {
+		mock_inject(XGM_OP_MOVE, move_refusals[i], 0, 1);
+		ERR(gm_window_move(xgt_dom, w, there), move_refusals[i]);
+	}
+	after = counts(w);
+	CHECK(!memcmp(&before, &after, sizeof(before)));
+	for (int i = 0; i < PAGES; i++) {
+		CHECK(g_has(w, i));
+		CHECK_EQ(guest_access(0, BASE + i * PAGE, READ, 0).out_faults,
+			 0);
+	}
+	/* It fails while it is on its way: that costs a fault. */
+	for (unsigned int i = 0; i < ARRAY_SIZE(move_failures); i++) {
+		mock_inject(XGM_OP_MOVE, move_failures[i].inject, 0, 1);
+		ERR(gm_window_move(xgt_dom, w, there), move_failures[i].says);
+		CHECK_EQ(counts(w).out_pages, 0);
+		CHECK_EQ(g_read(BASE), 40);
+		wait_served(w);
+		CHECK(counts(w).out_pages > 0);
+	}
+	/* Control: where nothing is in the way it moves, and is empty. */
+	OK(gm_window_move(xgt_dom, w, there));
+	CHECK_EQ(counts(w).out_pages, 0);
+	CHECK_EQ(g_read(there + PAGE), 41);
+	g_expect(BASE, READ, XGM_NOWINDOW);
 	mock_end();
 }
 
@@ -515,6 +583,7 @@ static const struct xgt_test tests[] = {
 	{ "L18-mock-eagain-enomem", "L18,L4", eagain_then_enomem, 0, 0 },
 	{ "L18-mock-enomem-breaks", "L18,L4", enomem_with_breaks, 0, 0 },
 	{ "S4-mock-pool-exhausted", "S4,L4", pool_exhausted, 0, 0 },
+	{ "L11-mock-move-refused", "L11,U6", move_refused, 0, 0 },
 	{ "S2-mock-domid-reused", "S2", domid_reused, 0, 0 },
 	{ "L19-mock-limits", "L19,S1", limits, 0, 0 },
 	{ "L11-mock-many-bindings", "L11,L19", many_bindings, 0, 0 },

@@ -251,7 +251,11 @@ struct xen_gpumem_window_remove {
  * @gpa: new guest address, or XEN_GPUMEM_PARKED
  *
  * Bindings stay; their pages are faulted in anew at the new address.  After a
- * failure the window is where it was.
+ * failure the window is where it was, and the guest has all pages that it had.
+ * But where another window is put into the new place during the call, by
+ * another thread or fd (EEXIST as well), or the hypervisor's policy takes the
+ * right to lend away (EPERM), pages may have to be faulted in anew.  A caller
+ * cannot tell whether that is so, and has nothing to do if it is.
  *
  * Errors: those of WINDOW_ADD; ENOENT no such window; EPERM another fd added
  * it.

@@ -96,7 +96,7 @@ struct xgm_inspect {
  * Make an operation misbehave: after @skip more calls of it, for @times calls.
  * err: fail with it; ESRCH kills the domain as well.  0: do not fail.
  * POLL with EAGAIN: finds nothing.  REVOKE: fails without revoking, against
- * the contract.  MOVE: revokes first.
+ * the contract.  MOVE, but with EEXIST, EADDRNOTAVAIL, ERANGE: revokes first.
  * delay_us: busy-wait first.  hold: wait for XGM_RELEASE first, at most 10 s.
  */
 struct xgm_inject {
