@@ -196,8 +196,8 @@ struct gpumem_hv_ops {
 	 *
 	 * -EEXIST, -EADDRNOTAVAIL, -ERANGE as of @create: nothing has changed
 	 *
-	 * Others: those of @create, and -EAGAIN the new place was taken
-	 * meanwhile; -EPERM not allowed to lend to it any more
+	 * Others: -EAGAIN the new place was taken meanwhile; -EBUSY the guest
+	 * is dying; -EPERM not allowed to lend to it any more
 	 */
 	int (*move)(struct gpumem_hv_dom *dom, u32 id, u64 gfn);
 

@@ -257,8 +257,8 @@ struct xen_gpumem_window_remove {
  * right to lend away (EPERM), pages may have to be faulted in anew.  A caller
  * cannot tell whether that is so, and has nothing to do if it is.
  *
- * Errors: those of WINDOW_ADD; ENOENT no such window; EPERM another fd added
- * it.
+ * Errors: EEXIST, EADDRNOTAVAIL, ERANGE and EACCES as of WINDOW_ADD; ENOENT no
+ * such window; EPERM another fd added it.
  */
 struct xen_gpumem_window_move {
 	__u32 size;

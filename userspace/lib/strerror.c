@@ -63,12 +63,10 @@ static const struct text texts[] = {
 	{ XGM_CALL_WINDOW_REMOVE, ENOENT, NO_WINDOW },
 	{ XGM_CALL_WINDOW_REMOVE, EPERM, NOT_OURS ", and this one has not the right to remove" },
 
-	{ XGM_CALL_WINDOW_MOVE, EEXIST, "another window is there, or something of the guest's: its RAM, say; the window is where it was" },
-	{ XGM_CALL_WINDOW_MOVE, EOPNOTSUPP, "the guest has come to use what lending does not go with: log-dirty mode, as for its migration, or altp2m" },
+	{ XGM_CALL_WINDOW_MOVE, EEXIST, "another window is there, or something of the guest's: its RAM, say; the window is where it was, and the guest has its pages, or has to fault them in anew if that other window came during the call" },
 	{ XGM_CALL_WINDOW_MOVE, EADDRNOTAVAIL, "the addresses are special to the platform: APICs, HPET, MSI, or the first MiB; the window is where it was" },
 	{ XGM_CALL_WINDOW_MOVE, ERANGE, "it would end past the guest's address width; it is where it was" },
-	{ XGM_CALL_WINDOW_MOVE, ENOSPC, "too many windows, or bytes in windows" },
-	{ XGM_CALL_WINDOW_MOVE, EPERM, NOT_OURS ", or this one has not the right to lend" },
+	{ XGM_CALL_WINDOW_MOVE, EPERM, NOT_OURS },
 	{ XGM_CALL_WINDOW_MOVE, EACCES, "the addresses do not lie in the descriptor's ranges; the window is where it was" },
 	{ XGM_CALL_WINDOW_MOVE, ENOENT, NO_WINDOW },
 

@@ -130,8 +130,6 @@ def errors(document):
         theirs = errnos("\n".join(line.split("|")[1]
                                   for line in body.splitlines()
                                   if line.startswith("| `E")))
-        if match[1] == "window_move":
-            theirs |= ours["WINDOW_ADD"]
         mine = set().union(*(ours[c] for c in calls))
         # What the library itself returns.
         mine -= {"EBADMSG", "ETIMEDOUT"}
