@@ -87,17 +87,31 @@ static void delta_of(struct delta *delta, const struct view *old,
 	delta->revoke.max_ns = w->revoke.max_ns;
 }
 
+/* How many there were in between. */
+static uint64_t count(const struct view *v, const struct view_time *t)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < v->nr_slots; i++)
+		sum += t->slots[i];
+	return sum;
+}
+
+/* In microseconds; what is longer is all the same, as the last has no end. */
+static uint64_t longest(const struct view *v)
+{
+	return v->nr_slots > 1 ? v->slot_us[v->nr_slots - 2] : 0;
+}
+
 /*
  * Below which time @percent lie.  Return: microseconds; 0: nothing happened;
- * UINT64_MAX: longer than all slots but the last
+ * UINT64_MAX: not below longest()
  */
 static uint64_t percentile(const struct view *v, const struct view_time *t,
 			   unsigned int percent)
 {
-	uint64_t sum = 0, seen = 0;
+	uint64_t sum = count(v, t), seen = 0;
 
-	for (unsigned int i = 0; i < v->nr_slots; i++)
-		sum += t->slots[i];
 	if (!sum)
 		return 0;
 	for (unsigned int i = 0; i + 1 < v->nr_slots; i++) {
@@ -183,21 +197,21 @@ static void tell_head(const struct what *what, const struct view *v,
 
 /* --- JSON ------------------------------------------------------------------ */
 
+/* What is not known is not there; "count" tells whether anything happened. */
 static void json_times(struct json *j, const char *key, const struct view *v,
 		       const struct view_time *t)
 {
 	static const unsigned int percents[] = { 50, 90, 99 };
-	char name[16];
+	uint64_t n = count(v, t), us;
+	char name[24];
 
 	json_begin(j, key, '{');
-	for (size_t i = 0; i < ARRAY_SIZE(percents); i++) {
-		uint64_t us = percentile(v, t, percents[i]);
-
-		snprintf(name, sizeof(name), "p%u_us", percents[i]);
-		if (!us || us == UINT64_MAX)
-			json_null(j, name);
-		else
-			json_number(j, name, us);
+	json_number(j, "count", n);
+	for (size_t i = 0; n && i < ARRAY_SIZE(percents); i++) {
+		us = percentile(v, t, percents[i]);
+		snprintf(name, sizeof(name), "p%u_%sus", percents[i],
+			 us == UINT64_MAX ? "over_" : "");
+		json_number(j, name, us == UINT64_MAX ? longest(v) : us);
 	}
 	json_number(j, "max_ever_ns", t->max_ns);
 	json_end(j, '}');
