@@ -389,7 +389,7 @@ static void too_much(void)
 	p = map_anon(SIZE);
 	a = derive(LEND, 1, 2, 4 * PAGE);
 	w = add(a, BASE, SIZE);
-	EXPLAINS(a, ENOSPC, "may have 1 windows, has 1, and 1 more",
+	EXPLAINS(a, ENOSPC, "may have 1 window, has 1, and 1 more",
 		 .call = XGM_CALL_WINDOW_ADD, .gpa = BASE + GIB,
 		 .length = SIZE);
 	EXPLAINS(a, ENOSPC, "may have 16384 bytes in bindings, has 0, and 20480 more",

@@ -209,6 +209,15 @@ static void list(void)
 	has(text, "0x6000 +8.0K: file");
 	has(text, "read-only, else zero; 4.0K lent");
 	has_not(tool(0, "list"), "0x6000 +");
+	/* One is not several. */
+	OK(xgm_unbind(t.child, t.w, 6 * PAGE, 2 * PAGE));
+	text = tool(0, "list");
+	has(text, "1 binding of 16K; the guest has 8.0K");
+	has(text, "1 revoke of 1 page\n");
+	close(t.child);
+	text = tool(0, "list");
+	has(text, ": 1 descriptor, 1 window\n");
+	has(text, "\n    1 window, 0 of ");
 	mock_end();
 }
 
@@ -295,7 +304,7 @@ static void top(void)
 	/* Not for a terminal: no control characters, frames apart. */
 	CHECK(!strchr(text, '\033'));
 	CHECK_EQ(lines(text), 2 * 5);
-	has(text, "1 guests, 1 windows");
+	has(text, "1 guest, 1 window, in ");
 	has(text, "GUEST  WIN BOUND   RAM  VRAM UC/WC FLT/s");
 	snprintf(line, sizeof(line), "    7 %4u   24K ", w);
 	has(text, line);

@@ -396,7 +396,7 @@ static void top(void)
 	CHECK(!*text);
 	text = tool(0, "top", "--batch", "--count", "2", "--delay", "2");
 	fits(text);
-	has(text, "1 guests, 2 windows");
+	has(text, "1 guest, 2 windows");
 	snprintf(want, sizeof(want), "%5d %4u  1.1M ", xgt_guest.domid, s.w);
 	has(text, want);
 	has(strstr(text, want) + 1, want);

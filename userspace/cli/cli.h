@@ -62,6 +62,8 @@ int parse_address(const char *what, const char *text, uint64_t *address);
 int parse_range(const char *text, struct xen_gpumem_range *range);
 int parse_seconds(const char *what, const char *text, double *seconds);
 int parse_policy(const char *text, uint32_t *policy);
+/* What @n things end in. */
+const char *plural(uint64_t n);
 /* For people: 4 characters and a unit. */
 const char *human(char buf[16], uint64_t bytes);
 double now(void);

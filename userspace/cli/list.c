@@ -15,21 +15,25 @@ struct what {
 
 /* --- text ------------------------------------------------------------------ */
 
-static void tell_use(const char *what, const struct xgm_use *use, bool bytes)
+static void tell_use(const char *what, const struct xgm_use *use)
+{
+	if (use->limit == XGM_NO_LIMIT)
+		printf("%llu %s%s, ", (ull)use->used, what,
+		       plural(use->used));
+	else
+		printf("%llu of %llu %s%s, ", (ull)use->used, (ull)use->limit,
+		       what, plural(use->limit));
+}
+
+static void tell_bytes(const struct xgm_use *use)
 {
 	char used[16], limit[16];
 
-	if (bytes) {
-		human(used, use->used);
-		human(limit, use->limit);
-	} else {
-		snprintf(used, sizeof(used), "%llu", (ull)use->used);
-		snprintf(limit, sizeof(limit), "%llu", (ull)use->limit);
-	}
+	human(used, use->used);
 	if (use->limit == XGM_NO_LIMIT)
-		printf("%s %s", used, what);
+		printf("%s in them", used);
 	else
-		printf("%s of %s %s", used, limit, what);
+		printf("%s of %s in them", used, human(limit, use->limit));
 }
 
 static void tell_holder(const struct view_holder *h)
@@ -39,13 +43,12 @@ static void tell_holder(const struct view_holder *h)
 	xgm_rights_format(h->usage.rights, rights, sizeof(rights));
 	printf("  held by %s, process %d, as fd %d: may %s\n    ", h->comm,
 	       h->pid, h->fd, rights);
-	tell_use("windows", &h->usage.windows, false);
-	fputs(", ", stdout);
-	tell_use("bindings", &h->usage.bindings, false);
-	fputs(", ", stdout);
-	tell_use("in them", &h->usage.bytes, true);
+	tell_use("window", &h->usage.windows);
+	tell_use("binding", &h->usage.bindings);
+	tell_bytes(&h->usage.bytes);
 	if (h->usage.events)
-		printf(", %u events unread", h->usage.events);
+		printf(", %u event%s unread", h->usage.events,
+		       plural(h->usage.events));
 	putchar('\n');
 }
 
@@ -63,16 +66,17 @@ static void tell_window(const struct view_window *w)
 	       policy ? policy : "?");
 	if (w->asked)
 		printf(", of process %d", w->owner);
-	printf("\n    %llu bindings of %s; the guest has %s",
-	       (ull)w->bindings, human(bound, w->bound * PAGE),
-	       human(lent, w->lent * PAGE));
+	printf("\n    %llu binding%s of %s; the guest has %s",
+	       (ull)w->bindings, plural(w->bindings),
+	       human(bound, w->bound * PAGE), human(lent, w->lent * PAGE));
 	if (w->asked)
 		printf(", %s in device memory, %s not cacheable",
 		       human(io, w->io * PAGE),
 		       human(nc, w->noncacheable * PAGE));
-	printf("\n    %llu faults, %llu failed; %llu revokes of %llu pages\n",
-	       (ull)w->faults, (ull)w->failed, (ull)w->revokes,
-	       (ull)w->revoked);
+	printf("\n    %llu fault%s, %llu failed; %llu revoke%s of %llu page%s\n",
+	       (ull)w->faults, plural(w->faults), (ull)w->failed,
+	       (ull)w->revokes, plural(w->revokes), (ull)w->revoked,
+	       plural(w->revoked));
 }
 
 static void tell_binding(const struct view_binding *b)
@@ -90,10 +94,10 @@ static void tell_binding(const struct view_binding *b)
 
 static void tell_domain(const struct view_domain *d, const struct what *what)
 {
-	printf("domain %u, generation %llu%s: %u descriptors, %zu windows\n",
+	printf("domain %u, generation %llu%s: %u descriptor%s, %zu window%s\n",
 	       d->domid, (ull)d->generation,
 	       d->attached ? "" : " (only named, no lending)", d->files,
-	       d->nr_windows);
+	       plural(d->files), d->nr_windows, plural(d->nr_windows));
 	for (size_t i = 0; i < d->nr_holders; i++)
 		tell_holder(&d->holders[i]);
 	for (size_t i = 0; i < d->nr_windows; i++) {

@@ -139,6 +139,11 @@ int parse_policy(const char *text, uint32_t *policy)
 	return 0;
 }
 
+const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 const char *human(char buf[16], uint64_t n)
 {
 	static const char units[] = "BKMGTPE";

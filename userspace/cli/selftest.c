@@ -265,9 +265,10 @@ static void test_churn(struct test *t)
 	expect(t, ret, 0, "over and over");
 	if (xgm_window_query(t->fd, t->window, 0, 0, &q, sizeof(q)))
 		return;
-	printf("     %u turns; %llu pages lent, %llu revokes of %llu pages, the longest %llu us\n",
-	       turns, (ull)q.out_mapped, (ull)q.out_revokes,
-	       (ull)q.out_revoked, (ull)(q.out_revoke_ns_max / 1000));
+	printf("     %u turn%s; %llu page%s lent, %llu revoke%s of %llu page%s, the longest %llu us\n",
+	       turns, plural(turns), (ull)q.out_mapped, plural(q.out_mapped),
+	       (ull)q.out_revokes, plural(q.out_revokes), (ull)q.out_revoked,
+	       plural(q.out_revoked), (ull)(q.out_revoke_ns_max / 1000));
 	munmap(p, SIZE);
 	expect_pages(t, 0, "nothing is left with the guest");
 }
@@ -324,8 +325,8 @@ static int selftest(struct test *t)
 	if (ret)
 		return ret;
 	if (t->failed)
-		return fail("it does not work here: %u steps failed",
-			    t->failed);
+		return fail("it does not work here: %u step%s failed",
+			    t->failed, plural(t->failed));
 	printf("it works here%s%s\n", t->guest ? "" :
 	       ", as far as can be seen without a guest",
 	       mock ? "; but on the mock hypervisor, which serves no guest" :

@@ -186,10 +186,12 @@ static void tell_text(const struct status *s)
 				    sizeof(features));
 		printf("interface    %u, hypervisor's %u: %s\n",
 		       s->info.out_abi, s->info.out_hv_version, features);
-		printf("limits       %u windows a guest, %s in them; %u bindings a descriptor\n",
+		printf("limits       %u window%s a guest, %s in them; %u binding%s a descriptor\n",
 		       s->info.out_max_windows,
+		       plural(s->info.out_max_windows),
 		       human(size, s->info.out_max_window),
-		       s->info.out_max_bindings);
+		       s->info.out_max_bindings,
+		       plural(s->info.out_max_bindings));
 	}
 	for (size_t i = 0; i < s->nr_problems; i++)
 		printf("\n! %s\n  -> %s\n", s->problems[i].what,

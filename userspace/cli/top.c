@@ -184,8 +184,9 @@ static void tell_head(const struct what *what, const struct view *v,
 		strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
 	if (!what->batch)
 		fputs("\033[H\033[J", stdout);
-	printf("%s  %zu guests, %zu windows, in %.1f s", clock, v->nr_domains,
-	       windows, seconds);
+	printf("%s  %zu guest%s, %zu window%s, in %.1f s", clock,
+	       v->nr_domains, plural(v->nr_domains), windows, plural(windows),
+	       seconds);
 	puts(what->batch ? "" : "   (Ctrl-C ends)");
 	printf("%5s %4s %5s %17s %5s %5s %5s %11s %11s\n", "", "", "",
 	       "---- lent in ----", "", "", "", "-- fault --",

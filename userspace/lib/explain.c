@@ -419,14 +419,16 @@ static uint64_t max_binding_mib(void)
 	return strtoull(text, NULL, 10);
 }
 
-static bool at_limit(const struct why *w, const char *what,
+/* What is counted is called @one, and where it is not one, @many. */
+static bool at_limit(const struct why *w, const char *one, const char *many,
 		     const struct xgm_use *use, uint64_t more)
 {
 	if (use->limit == XGM_NO_LIMIT ||
 	    (use->used <= use->limit && more <= use->limit - use->used))
 		return false;
 	say(w, "this descriptor may have %llu %s, has %llu, and %llu more were asked for",
-	    (ull)use->limit, what, (ull)use->used, (ull)more);
+	    (ull)use->limit, use->limit == 1 ? one : many, (ull)use->used,
+	    (ull)more);
 	return true;
 }
 
@@ -445,9 +447,10 @@ static bool no_space_to_bind(const struct why *w, struct xgm_usage *usage)
 		bound = query_bound(w);
 	if (bound > 0 && (uint64_t)bound * XGM_PAGE <= usage->bytes.used)
 		usage->bytes.used -= bound * XGM_PAGE;
-	else if (at_limit(w, "bindings", &usage->bindings, 1))
+	else if (at_limit(w, "binding", "bindings", &usage->bindings, 1))
 		return true;
-	return at_limit(w, "bytes in bindings", &usage->bytes, w->a.length);
+	return at_limit(w, "byte in bindings", "bytes in bindings",
+			&usage->bytes, w->a.length);
 }
 
 static bool no_space_for_window(const struct why *w,
@@ -455,7 +458,7 @@ static bool no_space_for_window(const struct why *w,
 {
 	struct xen_gpumem_info info;
 
-	if (at_limit(w, "windows", &usage->windows, 1))
+	if (at_limit(w, "window", "windows", &usage->windows, 1))
 		return true;
 	if (xgm_info(w->fd, &info, sizeof(info)))
 		return false;
