@@ -162,11 +162,14 @@ static int run_vcpu(struct mock_domain *d, struct mock_vcpu *v,
 
 static int ctl_access(struct mock_domain *d, void *p)
 {
+	const u32 kinds = GPUMEM_HV_ACCESS_READ | GPUMEM_HV_ACCESS_WRITE |
+			  GPUMEM_HV_ACCESS_EXEC;
 	struct xgm_access *arg = p;
 	struct mock_vcpu *v;
 	int ret;
 
-	if (arg->vcpu >= d->nr_vcpus || arg->gpa % 8)
+	if (arg->vcpu >= d->nr_vcpus || arg->gpa % 8 ||
+	    hweight32(arg->access & kinds) != 1)
 		return -EINVAL;
 	arg->out_frame = ~0ULL;
 	arg->out_faults = 0;

@@ -72,7 +72,7 @@ enum gpumem_hv_action {
  * @window: the window's id
  * @vcpu: the vCPU that waits, less than gpumem_hv_info.max_faults
  * @token: names this very fault of the vCPU; not zero
- * @access: GPUMEM_HV_ACCESS_* bits
+ * @access: GPUMEM_HV_ACCESS_* bits, of READ, WRITE and EXEC exactly one
  */
 struct gpumem_hv_fault {
 	u64 index;

@@ -24,9 +24,9 @@
 #define MOCK_DOMID	7
 #define BASE		XGT_WINDOW
 
+/* As Xen reports them: one of them, not both. */
 #define READ		XEN_LEND_ACCESS_READ
-/* As nested paging reports it. */
-#define WRITE		(XEN_LEND_ACCESS_READ | XEN_LEND_ACCESS_WRITE)
+#define WRITE		XEN_LEND_ACCESS_WRITE
 
 extern int mock_ctl;			/* the control device */
 

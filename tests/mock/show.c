@@ -249,7 +249,7 @@ static void show_traces(void)
 	must_have(trace, "xen_gpumem_window_add: dom=7 window=");
 	must_have(trace, "xen_gpumem_bind: dom=7 ");
 	must_have(trace, "xen_gpumem_fault: dom=7 vcpu=0 ");
-	must_have(trace, "index=0x3 access=0x3 ret=0 ");
+	must_have(trace, "index=0x3 access=0x2 ret=0 ");
 	must_have(trace, "xen_gpumem_map: dom=7 ");
 	must_have(trace, "xen_gpumem_revoke: dom=7 ");
 	must_have(trace, "xen_gpumem_window_move: dom=7 ");

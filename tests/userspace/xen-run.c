@@ -107,7 +107,7 @@ static void backend(void)
 	guest_read_faults(GPA + 2 * BUFFER);
 	program_says(&p, "1 access (read) at 0x20000, 4096 bytes, failed: nothing is mapped");
 	guest_write_faults(GPA + BAR / 2 - PAGE);
-	program_says(&p, "write) at 0xff000, 4096 bytes, failed: nothing is mapped");
+	program_says(&p, "(write) at 0xff000, 4096 bytes, failed: nothing is mapped");
 	/* A guest that faults does itself no good, and others no harm. */
 	buffer_is(0, 1, 0);
 

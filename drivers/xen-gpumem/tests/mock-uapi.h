@@ -65,7 +65,8 @@ enum xgm_result {
 
 /*
  * Access guest memory as a vCPU: the calling thread waits as the vCPU would.
- * 8 bytes, aligned.  access: XEN_LEND_ACCESS_* bits; WRITE among them writes.
+ * 8 bytes, aligned.  access: READ, WRITE or EXEC of XEN_LEND_ACCESS_*, just one
+ * of them (EINVAL), as Xen tells them of its guests.
  * EBUSY: another thread is that vCPU now.  EINTR: killed.
  */
 struct xgm_access {
