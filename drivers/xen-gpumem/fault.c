@@ -288,7 +288,6 @@ static void gpumem_job_serve(struct gpumem_job *job,
 	}
 
 	ns = ktime_get_ns() - start;
-	atomic64_inc(&window->stats.faults);
 	gpumem_stat_time(&window->stats.fault_time, ns);
 	trace_xen_gpumem_fault(ctx->dom.domid, fault, ret, ns);
 put:
@@ -460,6 +459,8 @@ void gpumem_fault_dispatch(struct gpumem_ctx *ctx,
 		gpumem_answer(ctx, fault, GPUMEM_HV_RETRY);
 		return;
 	}
+	/* Before it is answered: who sees the guest go on shall see this. */
+	atomic64_inc(&window->stats.faults);
 	/* It has a server: that came first. */
 	gpumem_vcpu_fault(&window->file->server->vcpus[fault->vcpu], fault);
 	gpumem_window_put(window);

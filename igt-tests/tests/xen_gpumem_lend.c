@@ -135,7 +135,6 @@ static void readonly(const struct gpumem_region *r)
  * A page is given once, and can be written, though the guest reads it first and
  * the host has not touched it.  Some drivers want to be told of the first
  * write: what the flag is for is seen from how many can be written without it.
- * (Faults are counted when they are over, and the guest may be quicker.)
  */
 static void write_first(const struct gpumem_region *r)
 {

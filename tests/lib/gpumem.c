@@ -2,9 +2,12 @@
 /*
  * The calls of /dev/xen/gpumem as functions that return 0 or -errno.
  */
+#include <dirent.h>
 #include <sys/socket.h>
 
 #include "xgt.h"
+
+#define DEBUG	"/sys/kernel/debug/xen-gpumem"
 
 int xgt_dom = -1;
 
@@ -326,6 +329,59 @@ uint64_t gm_pages(int fd, uint32_t window, uint64_t offset, uint64_t length)
 
 	OK(gm_query(fd, window, offset, length, &q));
 	return q.out_pages;
+}
+
+/* The sum of what is counted in a histogram of a window's faults. */
+static uint64_t served_in(const char *path, uint32_t window)
+{
+	char line[1024], head[32], *at, *end;
+	FILE *f = fopen(path, "r");
+	uint64_t sum = 0, n;
+
+	snprintf(head, sizeof(head), "%u fault max-ns ", window);
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, head, strlen(head)))
+			continue;
+		/* The longest comes first, and then how many took how long. */
+		strtoull(line + strlen(head), &at, 10);
+		for (;; at = end) {
+			n = strtoull(at, &end, 10);
+			if (end == at)
+				break;
+			sum += n;
+		}
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+/**
+ * gm_served - how many faults of a window have been served to the end
+ * @domid: the guest
+ * @window: id
+ *
+ * A guest goes on before that: as soon as its page is there, be it by the fault
+ * of another vCPU.  Known from debugfs.
+ */
+uint64_t gm_served(int domid, uint32_t window)
+{
+	DIR *dir = opendir(DEBUG);
+	uint64_t sum = 0;
+	struct dirent *e;
+	char path[320];
+
+	if (!dir)
+		FAIL("%s: %s", DEBUG, strerror(errno));
+	while ((e = readdir(dir))) {
+		if (atoi(e->d_name) != domid)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s/latency", DEBUG,
+			 e->d_name);
+		sum += served_in(path, window);
+	}
+	closedir(dir);
+	return sum;
 }
 
 /**

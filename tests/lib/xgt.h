@@ -162,6 +162,9 @@ int gm_query(int fd, uint32_t window, uint64_t offset, uint64_t length,
 /* Pages that the guest has in a range now. */
 uint64_t gm_pages(int fd, uint32_t window, uint64_t offset, uint64_t length);
 
+/* Faults of a guest's window that have been served to the end. */
+uint64_t gm_served(int domid, uint32_t window);
+
 void gm_show(int fd, uint32_t window);
 
 /* --- guest.c: the guest and its command server ------------------------------ */

@@ -220,7 +220,7 @@ static void overflow(void)
 		g_expect(BASE + 2 * i * PAGE, READ, XGM_INJECTED);
 	/* One that is known already is counted there, though all is full. */
 	g_expect(BASE + 20 * PAGE, READ, XGM_INJECTED);
-	/* The guest is answered first: not before it has been counted. */
+	/* The guest is answered first: not before the event is there. */
 	wait_served(w);
 	for (unsigned int i = 0; i < 10; i++)
 		expect_fault(xgt_dom, w, 2 * i, ENODATA,

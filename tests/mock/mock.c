@@ -173,12 +173,15 @@ void mock_inject(enum xgm_op op, int err, unsigned int skip,
 }
 
 /**
- * mock_hold - make the next call of an operation stop at its beginning
+ * mock_hold_later - make a call of an operation stop at its beginning
  * @op: which
+ * @skip: after so many
  */
-void mock_hold(enum xgm_op op)
+void mock_hold_later(enum xgm_op op, unsigned int skip)
 {
-	struct xgm_inject i = { .op = op, .times = 1, .hold = 1 };
+	struct xgm_inject i = {
+		.op = op, .skip = skip, .times = 1, .hold = 1,
+	};
 
 	OK(ctl(XGM_INJECT, &i));
 }
@@ -512,14 +515,6 @@ void wait_waiting(unsigned int vcpus)
 	EVENTUALLY(mock_stats().out_waiting == vcpus);
 }
 
-static uint64_t faults_served(uint32_t window)
-{
-	struct xen_gpumem_window_query q;
-
-	OK(gm_query(xgt_dom, window, 0, 0, &q));
-	return q.out_faults;
-}
-
 /**
  * wait_served - wait until all faults are dealt with that the driver has
  * @window: window_new()'s last, the only one touched since; no vCPU waits
@@ -530,7 +525,7 @@ static uint64_t faults_served(uint32_t window)
  */
 void wait_served(uint32_t window)
 {
-	EVENTUALLY(faults_served(window) ==
+	EVENTUALLY(gm_served(MOCK_DOMID, window) ==
 		   mock_stats().out_polled - polled_before);
 }
 

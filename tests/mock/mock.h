@@ -46,7 +46,12 @@ void mock_check(void);
 
 void mock_inject(enum xgm_op op, int err, unsigned int skip,
 		 unsigned int times);
-void mock_hold(enum xgm_op op);
+void mock_hold_later(enum xgm_op op, unsigned int skip);
+static inline void mock_hold(enum xgm_op op)
+{
+	mock_hold_later(op, 0);
+}
+
 void mock_delay(enum xgm_op op, unsigned int us);
 void mock_wait_held(enum xgm_op op);
 void mock_release(enum xgm_op op);

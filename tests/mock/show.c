@@ -152,7 +152,7 @@ static void show_debugfs(void)
 	OK(madvise((void *)p, PAGE, MADV_DONTNEED));
 
 	must_have(debug_file("fds"), "windows 2 bindings 3000");
-	/* A fault is counted when the guest has its page already. */
+	/* The guest has its page before that is counted as mapped. */
 	EVENTUALLY(strstr(debug_file("windows"),
 			  "faults 2 failed 0 retries 0 mapped 2"));
 	must_have(debug_file("windows"), "gfn 0xffffffffffffffff pages 0x8 ");
@@ -223,6 +223,47 @@ static void show_while_ending(void)
 }
 
 /* --- trace points ---------------------------------------------------------- */
+
+/* Of a page's neighbours a fault brings those that lie in the same block. */
+#define AROUND	(16 * PAGE)
+
+/*
+ * Who has seen the guest go on finds its fault counted, however long the job is
+ * not done with it.  The part of the window that is asked about has no binding,
+ * whose lock the job holds.
+ */
+static void counted_first(void)
+{
+	struct xen_gpumem_window_query q;
+	volatile uint64_t *p;
+	uintptr_t room;
+	struct mock_run run;
+	uint32_t w;
+
+	mock_begin(1);
+	/* All in one block, wherever mmap() puts it. */
+	room = (uintptr_t)map_anon(2 * AROUND);
+	p = (void *)((room + AROUND - 1) & ~(AROUND - 1));
+	stamp(p, SIZE, 40);
+	w = window_new(2 * SIZE, XEN_GPUMEM_POLICY_MMIO);
+	OK(gm_bind(xgt_dom, w, 0, SIZE, p, 0, XEN_GPUMEM_POLICY_INJECT));
+	/* The page that was touched, and then its neighbours. */
+	mock_hold_later(XGM_OP_MAP, 1);
+	run_start(&run, 0, BASE, READ, 0);
+	mock_wait_held(XGM_OP_MAP);
+	CHECK_EQ(run_join(&run, XGM_DONE), 40);
+	OK(gm_query(xgt_dom, w, SIZE, SIZE, &q));
+	CHECK_EQ(q.out_faults, 1);
+	CHECK_EQ(q.out_bound, 0);
+	/* Control: the job is still at it. */
+	CHECK_EQ(gm_served(MOCK_DOMID, w), 0);
+	mock_release(XGM_OP_MAP);
+	wait_served(w);
+	CHECK_EQ(gm_pages(xgt_dom, w, 0, SIZE), PAGES);
+	OK(gm_query(xgt_dom, w, 0, 0, &q));
+	CHECK_EQ(q.out_faults, 1);
+	mock_end();
+}
 
 static void show_traces(void)
 {
@@ -361,6 +402,7 @@ static const struct xgt_test tests[] = {
 	{ "U4-mock-fdinfo", "U4", show_fdinfo, 0, 0 },
 	{ "U4-mock-debugfs", "U4,L19", show_debugfs, 0, 0 },
 	{ "U4-mock-debugfs-races", "U4", show_while_ending, 0, 0 },
+	{ "U4-mock-counted-first", "U4", counted_first, 0, 0 },
 	{ "U4-mock-traces", "U4", show_traces, 0, 0 },
 	{ "S4-mock-memory-charged", "S4,L19", memory_charged, 0, 0 },
 	{ "S4-mock-jobs-charged", "S4,L19", serving_charged, 0, 0 },

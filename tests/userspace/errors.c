@@ -471,10 +471,9 @@ static void harmless(void)
 	a.window = add(xgt_dom, BASE, SIZE);
 	OK(xgm_bind(xgt_dom, a.window, 0, SIZE, p, 0, INJECT));
 	g_write(BASE, 1);
-	/* The fault is counted when the guest has its page already. */
+	/* The guest has its page before it is known how long that took. */
 	EVENTUALLY(!xgm_window_query(xgt_dom, a.window, 0, 0, &old,
-				     sizeof(old)) &&
-		   old.out_faults && old.out_fault_ns_max);
+				     sizeof(old)) && old.out_fault_ns_max);
 	s = mock_stats();
 	for (a.call = 0; a.call <= XGM_CALL_EVENT + 1; a.call++)
 		for (unsigned int i = 0; i < ARRAY_SIZE(errs); i++) {

@@ -414,7 +414,8 @@ struct xen_gpumem_populate {
  * @out_io: of them, those in device memory (VRAM)
  * @out_noncacheable: of them, those mapped write-combining or uncached
  * @out_bound: pages that are bound
- * @out_faults: faults of the guest served, since the window was added
+ * @out_faults: faults of the guest, since the window was added; each is counted
+ *	before it is answered
  * @out_failed: faults that ended in a policy
  * @out_retries: times that a fault's memory moved while it was being served
  * @out_mapped: pages given to the guest, ever
