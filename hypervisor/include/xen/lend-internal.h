@@ -8,6 +8,7 @@
  * common/lend-map.c     what windows hold: map and revoke
  * common/lend-fault.c   fault records: block, poll, resolve, wake
  * common/lend-dump.c    the debug key
+ * common/lend-abi.c     the layout of the interface
  * arch                  frames of a lender, entries of a borrower's p2m
  */
 #ifndef XEN_LEND_INTERNAL_H
