@@ -11,95 +11,19 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "igt.h"
 #include "igt_xen_gpumem.h"
+#include "igt_xen_gpumem_args.h"
 
 IGT_TEST_DESCRIPTION("Calls, files, rights and limits of /dev/xen/gpumem");
 
-#define LENGTH	(16 * GPUMEM_PAGE)
+#define LENGTH	GPUMEM_LENT
 #define RIGHT	XEN_GPUMEM_RIGHT_LEND
 #define BAD_ID	0x7fffffffU
-
-/* --- called wrongly: what holds for every call ---------------------------- */
-
-/* Bits that must be zero: where, and which of the 32 there. */
-struct zero {
-	unsigned int at;
-	uint32_t bits;
-};
-
-static void try_sizes(int fd, unsigned long nr, const void *good, uint32_t size)
-{
-	uint8_t arg[512];
-
-	for (uint32_t bad = 0; bad < size; bad += 4) {
-		memset(arg, 0, sizeof(arg));
-		memcpy(arg, good, size);
-		memcpy(arg, &bad, sizeof(bad));
-		gpumem_assert(gpumem_call(fd, nr, arg), -EINVAL);
-	}
-	/* From a later version, and that matters. */
-	memset(arg, 0, sizeof(arg));
-	memcpy(arg, good, size);
-	size += 8;
-	memcpy(arg, &size, sizeof(size));
-	arg[size - 1] = 0x80;
-	gpumem_assert(gpumem_call(fd, nr, arg), -E2BIG);
-}
-
-static void try_bits(int fd, unsigned long nr, const void *good, uint32_t size,
-		     const struct zero *zero)
-{
-	uint8_t arg[512];
-
-	for (; zero->bits; zero++) {
-		for (int i = 0; i < 32; i++) {
-			uint32_t word;
-
-			if (!(zero->bits & 1U << i))
-				continue;
-			memcpy(arg, good, size);
-			memcpy(&word, arg + zero->at, sizeof(word));
-			word |= 1U << i;
-			memcpy(arg + zero->at, &word, sizeof(word));
-			gpumem_assert(gpumem_call(fd, nr, arg), -EINVAL);
-		}
-	}
-}
-
-/* Nowhere, in the kernel, and one that ends where nothing is mapped. */
-static void try_pointers(int fd, unsigned long nr, const void *good,
-			 uint32_t size)
-{
-	uint8_t *two = mmap(NULL, 2 * GPUMEM_PAGE, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint8_t *end = two + GPUMEM_PAGE;
-
-	igt_assert(two != MAP_FAILED && !munmap(end, GPUMEM_PAGE));
-	gpumem_assert(gpumem_call(fd, nr, NULL), -EFAULT);
-	gpumem_assert(gpumem_call(fd, nr, (void *)(1ULL << 63)), -EFAULT);
-	memcpy(end - 4, good, 4);
-	gpumem_assert(gpumem_call(fd, nr, end - 4), -EFAULT);
-	gpumem_assert(gpumem_call(fd, nr, end - 2), -EFAULT);
-	/* Control: whole, it is read. */
-	memcpy(end - size, good, size);
-	igt_assert_neq(gpumem_call(fd, nr, end - size), -EFAULT);
-	munmap(two, GPUMEM_PAGE);
-}
-
-static void wrong(int fd, unsigned long nr, const void *good, uint32_t size,
-		  const struct zero *zero)
-{
-	try_sizes(fd, nr, good, size);
-	try_bits(fd, nr, good, size, zero);
-}
 
 /* --- called wrongly: each call -------------------------------------------- */
 
@@ -107,54 +31,16 @@ static void wrong(int fd, unsigned long nr, const void *good, uint32_t size,
 #define ALL		0xffffffffU
 #define IN_PAGE		0xfffU
 
-/* A window, the first half lent, with contents that the guest sees. */
-struct lent {
-	int fd;
-	uint32_t window;
-	uint8_t *map;
-};
-
-static struct lent lend(void)
-{
-	struct lent l = { .fd = gpumem_begin() };
-
-	l.map = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	igt_assert(l.map != MAP_FAILED);
-	gpumem_fill(l.map, LENGTH, 1);
-	l.window = gpumem_window_add(l.fd, GPUMEM_ARENA, LENGTH);
-	gpumem_bind(l.fd, l.window, 0, LENGTH / 2, l.map);
-	gpumem_guest_check(GPUMEM_ARENA, LENGTH / 2, 1);
-	return l;
-}
-
-/* Nothing that was refused has had an effect. */
-static void unharmed(const struct lent *l)
-{
-	struct xen_gpumem_window_query q = gpumem_query(l->fd, l->window);
-
-	igt_assert_eq_u64(q.out_bound, LENGTH / 2 / GPUMEM_PAGE);
-	igt_assert_eq_u64(q.out_pages, LENGTH / 2 / GPUMEM_PAGE);
-	igt_assert_eq_u64(q.out_revoked, 0);
-	gpumem_guest_check(GPUMEM_ARENA, LENGTH / 2, 1);
-	igt_assert_eq_u64(gpumem_guest_read(GPUMEM_ARENA + LENGTH / 2), ~0ULL);
-	igt_assert_eq_u64(gpumem_guest_read(GPUMEM_ARENA + LENGTH), ~0ULL);
-}
-
-static void done(struct lent *l)
-{
-	munmap(l->map, LENGTH);
-	gpumem_end();
-}
-
 static void bad_info(void)
 {
 	struct xen_gpumem_info good = { .size = sizeof(good) };
-	static const struct zero zero[] = { { AT(info, flags), ALL }, { } };
+	static const struct gpumem_zero zero[] = {
+		{ AT(info, flags), ALL }, { }
+	};
 	int node = gpumem_open_node();
 
-	wrong(node, XEN_GPUMEM_INFO, &good, sizeof(good), zero);
-	try_pointers(node, XEN_GPUMEM_INFO, &good, sizeof(good));
+	gpumem_args_wrong(node, XEN_GPUMEM_INFO, &good, sizeof(good), zero);
+	gpumem_args_pointers(node, XEN_GPUMEM_INFO, &good, sizeof(good));
 	gpumem_assert(gpumem_call(node, XEN_GPUMEM_INFO, &good), 0);
 	igt_assert_eq(good.out_abi, XEN_GPUMEM_ABI);
 	close(node);
@@ -169,18 +55,19 @@ static void bad_open_domain(void)
 		.size = sizeof(good), .rights = RIGHT,
 		.ranges = (uintptr_t)&range, .nr_ranges = 1,
 	}, a;
-	static const struct zero zero[] = {
+	static const struct gpumem_zero zero[] = {
 		{ AT(open_domain, flags), ~XEN_GPUMEM_OPEN_CLOEXEC },
 		/* the upper half: the lower one is the domain */
 		{ AT(open_domain, domid), 0xffff0000 },
 		{ AT(open_domain, rights), ~0xfU },
 		{ }
 	};
-	struct lent l = lend();
+	struct gpumem_lent l = gpumem_lent_begin();
 	int node = gpumem_open_node(), fd;
 
 	good.domid = gpumem_guest_domid();
-	wrong(node, XEN_GPUMEM_OPEN_DOMAIN, &good, sizeof(good), zero);
+	gpumem_args_wrong(node, XEN_GPUMEM_OPEN_DOMAIN, &good, sizeof(good),
+			  zero);
 	a = good;
 	a.rights = 0;
 	gpumem_assert(gpumem_call(node, XEN_GPUMEM_OPEN_DOMAIN, &a), -EINVAL);
@@ -201,8 +88,8 @@ static void bad_open_domain(void)
 	igt_assert_lte(0, fd);
 	close(fd);
 	close(node);
-	unharmed(&l);
-	done(&l);
+	gpumem_lent_unharmed(&l);
+	gpumem_lent_end(&l);
 }
 
 static void bad_window_add(void)
@@ -211,15 +98,16 @@ static void bad_window_add(void)
 		.size = sizeof(good), .gpa = GPUMEM_ARENA + MIB,
 		.length = GPUMEM_PAGE,
 	}, a;
-	static const struct zero zero[] = {
+	static const struct gpumem_zero zero[] = {
 		{ AT(window_add, flags), ALL },
 		{ AT(window_add, gpa), IN_PAGE },
 		{ AT(window_add, length), IN_PAGE },
 		{ }
 	};
-	struct lent l = lend();
+	struct gpumem_lent l = gpumem_lent_begin();
 
-	wrong(l.fd, XEN_GPUMEM_WINDOW_ADD, &good, sizeof(good), zero);
+	gpumem_args_wrong(l.fd, XEN_GPUMEM_WINDOW_ADD, &good, sizeof(good),
+			  zero);
 	a = good;
 	a.length = 0;
 	gpumem_assert(gpumem_call(l.fd, XEN_GPUMEM_WINDOW_ADD, &a), -EINVAL);
@@ -232,65 +120,68 @@ static void bad_window_add(void)
 	gpumem_assert(gpumem_call(l.fd, XEN_GPUMEM_WINDOW_ADD, &a), -EINVAL);
 	gpumem_assert(gpumem_call(l.fd, XEN_GPUMEM_WINDOW_ADD, &good), 0);
 	gpumem_assert(__gpumem_window_remove(l.fd, good.out_window), 0);
-	try_pointers(l.fd, XEN_GPUMEM_WINDOW_ADD, &good, sizeof(good));
-	unharmed(&l);
-	done(&l);
+	gpumem_args_pointers(l.fd, XEN_GPUMEM_WINDOW_ADD, &good, sizeof(good));
+	gpumem_lent_unharmed(&l);
+	gpumem_lent_end(&l);
 }
 
 static void bad_window_remove(void)
 {
-	struct lent l = lend();
+	struct gpumem_lent l = gpumem_lent_begin();
 	struct xen_gpumem_window_remove good = {
 		.size = sizeof(good), .window = l.window,
 	};
-	static const struct zero none[] = { { } };
+	static const struct gpumem_zero none[] = { { } };
 
-	wrong(l.fd, XEN_GPUMEM_WINDOW_REMOVE, &good, sizeof(good), none);
+	gpumem_args_wrong(l.fd, XEN_GPUMEM_WINDOW_REMOVE, &good, sizeof(good),
+			  none);
 	gpumem_assert(__gpumem_window_remove(l.fd, BAD_ID), -ENOENT);
-	unharmed(&l);
-	try_pointers(l.fd, XEN_GPUMEM_WINDOW_REMOVE, &good, sizeof(good));
+	gpumem_lent_unharmed(&l);
+	gpumem_args_pointers(l.fd, XEN_GPUMEM_WINDOW_REMOVE, &good,
+			     sizeof(good));
 	/* The last of these was whole, and has removed it. */
 	gpumem_assert(__gpumem_window_remove(l.fd, l.window), -ENOENT);
 	igt_assert_eq_u64(gpumem_guest_read(GPUMEM_ARENA), ~0ULL);
-	done(&l);
+	gpumem_lent_end(&l);
 }
 
 static void bad_window_move(void)
 {
-	struct lent l = lend();
+	struct gpumem_lent l = gpumem_lent_begin();
 	struct xen_gpumem_window_move good = {
 		.size = sizeof(good), .window = l.window,
 		.gpa = GPUMEM_ARENA + MIB,
 	};
-	static const struct zero zero[] = {
+	static const struct gpumem_zero zero[] = {
 		{ AT(window_move, gpa), IN_PAGE }, { }
 	};
 	uint32_t other;
 
-	wrong(l.fd, XEN_GPUMEM_WINDOW_MOVE, &good, sizeof(good), zero);
+	gpumem_args_wrong(l.fd, XEN_GPUMEM_WINDOW_MOVE, &good, sizeof(good),
+			  zero);
 	gpumem_assert(__gpumem_window_move(l.fd, BAD_ID, good.gpa), -ENOENT);
 	other = gpumem_window_add(l.fd, good.gpa, GPUMEM_PAGE);
-	unharmed(&l);
+	gpumem_lent_unharmed(&l);
 	/* It is where it was, though its pages may have to be brought again. */
 	gpumem_assert(__gpumem_window_move(l.fd, l.window, good.gpa), -EEXIST);
 	gpumem_guest_check(GPUMEM_ARENA, LENGTH / 2, 1);
 	igt_assert_eq_u64(gpumem_guest_read(good.gpa), ~0ULL);
 	gpumem_assert(__gpumem_window_remove(l.fd, other), 0);
-	try_pointers(l.fd, XEN_GPUMEM_WINDOW_MOVE, &good, sizeof(good));
+	gpumem_args_pointers(l.fd, XEN_GPUMEM_WINDOW_MOVE, &good, sizeof(good));
 	/* The last of these was whole, and has moved it. */
 	gpumem_guest_check(good.gpa, LENGTH / 2, 1);
 	igt_assert_eq_u64(gpumem_guest_read(GPUMEM_ARENA), ~0ULL);
-	done(&l);
+	gpumem_lent_end(&l);
 }
 
 static void bad_bind(void)
 {
-	struct lent l = lend();
+	struct gpumem_lent l = gpumem_lent_begin();
 	struct xen_gpumem_bind good = {
 		.size = sizeof(good), .window = l.window, .offset = LENGTH / 2,
 		.length = GPUMEM_PAGE, .address = (uintptr_t)l.map,
 	}, a;
-	static const struct zero zero[] = {
+	static const struct gpumem_zero zero[] = {
 		{ AT(bind, flags), ~7U },
 		{ AT(bind, offset), IN_PAGE },
 		{ AT(bind, length), IN_PAGE },
@@ -299,7 +190,7 @@ static void bad_bind(void)
 		{ }
 	};
 
-	wrong(l.fd, XEN_GPUMEM_BIND, &good, sizeof(good), zero);
+	gpumem_args_wrong(l.fd, XEN_GPUMEM_BIND, &good, sizeof(good), zero);
 #define REFUSED(field, value, err) do {					\
 	a = good;							\
 	a.field = value;						\
@@ -315,26 +206,26 @@ static void bad_bind(void)
 #undef REFUSED
 	gpumem_assert(__gpumem_bind_fd(l.fd, l.window, LENGTH / 2, GPUMEM_PAGE,
 				       -1, 0, 0), -EBADF);
-	unharmed(&l);
-	try_pointers(l.fd, XEN_GPUMEM_BIND, &good, sizeof(good));
+	gpumem_lent_unharmed(&l);
+	gpumem_args_pointers(l.fd, XEN_GPUMEM_BIND, &good, sizeof(good));
 	/* The last of these was whole: it is bound now, and seen. */
 	gpumem_guest_check(GPUMEM_ARENA + LENGTH / 2, GPUMEM_PAGE, 1);
-	done(&l);
+	gpumem_lent_end(&l);
 }
 
 static void bad_unbind(void)
 {
-	struct lent l = lend();
+	struct gpumem_lent l = gpumem_lent_begin();
 	struct xen_gpumem_unbind good = {
 		.size = sizeof(good), .window = l.window, .length = LENGTH,
 	};
-	static const struct zero zero[] = {
+	static const struct gpumem_zero zero[] = {
 		{ AT(unbind, offset), IN_PAGE },
 		{ AT(unbind, length), IN_PAGE },
 		{ }
 	};
 
-	wrong(l.fd, XEN_GPUMEM_UNBIND, &good, sizeof(good), zero);
+	gpumem_args_wrong(l.fd, XEN_GPUMEM_UNBIND, &good, sizeof(good), zero);
 	gpumem_assert(__gpumem_unbind(l.fd, BAD_ID, 0, LENGTH), -ENOENT);
 	gpumem_assert(__gpumem_unbind(l.fd, l.window, 0, 0), -EINVAL);
 	gpumem_assert(__gpumem_unbind(l.fd, l.window, 0, 2 * LENGTH), -ERANGE);
@@ -342,19 +233,19 @@ static void bad_unbind(void)
 	gpumem_assert(__gpumem_unbind(l.fd, l.window, LENGTH / 2, GPUMEM_PAGE),
 		      -ENOENT);
 	gpumem_assert(__gpumem_unbind(l.fd, l.window, 0, GPUMEM_PAGE), -EEXIST);
-	unharmed(&l);
-	try_pointers(l.fd, XEN_GPUMEM_UNBIND, &good, sizeof(good));
+	gpumem_lent_unharmed(&l);
+	gpumem_args_pointers(l.fd, XEN_GPUMEM_UNBIND, &good, sizeof(good));
 	igt_assert_eq_u64(gpumem_guest_read(GPUMEM_ARENA), ~0ULL);
-	done(&l);
+	gpumem_lent_end(&l);
 }
 
 static void bad_populate(void)
 {
-	struct lent l = lend();
+	struct gpumem_lent l = gpumem_lent_begin();
 	struct xen_gpumem_populate good = {
 		.size = sizeof(good), .window = l.window, .length = GPUMEM_PAGE,
 	};
-	static const struct zero zero[] = {
+	static const struct gpumem_zero zero[] = {
 		{ AT(populate, flags), ~XEN_GPUMEM_POPULATE_WRITE },
 		{ AT(populate, __reserved), ALL },
 		{ AT(populate, offset), IN_PAGE },
@@ -363,7 +254,7 @@ static void bad_populate(void)
 	};
 	uint64_t count = 1;
 
-	wrong(l.fd, XEN_GPUMEM_POPULATE, &good, sizeof(good), zero);
+	gpumem_args_wrong(l.fd, XEN_GPUMEM_POPULATE, &good, sizeof(good), zero);
 	gpumem_assert(__gpumem_populate(l.fd, BAD_ID, 0, LENGTH, 0, NULL),
 		      -ENOENT);
 	gpumem_assert(__gpumem_populate(l.fd, l.window, 0, 0, 0, NULL),
@@ -379,45 +270,47 @@ static void bad_populate(void)
 		gpumem_assert(__gpumem_populate(l.fd, l.window, 0, GPUMEM_PAGE,
 						0, NULL), -EPERM);
 	igt_waitchildren();
-	try_pointers(l.fd, XEN_GPUMEM_POPULATE, &good, sizeof(good));
-	unharmed(&l);
+	gpumem_args_pointers(l.fd, XEN_GPUMEM_POPULATE, &good, sizeof(good));
+	gpumem_lent_unharmed(&l);
 	igt_assert(!munmap(l.map, GPUMEM_PAGE));
 	gpumem_assert(__gpumem_populate(l.fd, l.window, 0, GPUMEM_PAGE, 0,
 					&count), -ENODATA);
 	igt_assert_eq_u64(count, 0);
-	done(&l);
+	gpumem_lent_end(&l);
 }
 
 static void bad_query(void)
 {
-	struct lent l = lend();
+	struct gpumem_lent l = gpumem_lent_begin();
 	struct xen_gpumem_window_query good = {
 		.size = sizeof(good), .window = l.window,
 	}, q;
-	static const struct zero zero[] = {
+	static const struct gpumem_zero zero[] = {
 		{ AT(window_query, offset), IN_PAGE },
 		{ AT(window_query, length), IN_PAGE },
 		{ }
 	};
 
-	wrong(l.fd, XEN_GPUMEM_WINDOW_QUERY, &good, sizeof(good), zero);
+	gpumem_args_wrong(l.fd, XEN_GPUMEM_WINDOW_QUERY, &good, sizeof(good),
+			  zero);
 	gpumem_assert(__gpumem_query(l.fd, BAD_ID, 0, 0, &q), -ENOENT);
 	gpumem_assert(__gpumem_query(l.fd, l.window, 2 * LENGTH, 0, &q),
 		      -ERANGE);
 	gpumem_assert(__gpumem_query(l.fd, l.window, GPUMEM_PAGE, LENGTH, &q),
 		      -ERANGE);
-	try_pointers(l.fd, XEN_GPUMEM_WINDOW_QUERY, &good, sizeof(good));
-	unharmed(&l);
+	gpumem_args_pointers(l.fd, XEN_GPUMEM_WINDOW_QUERY, &good,
+			     sizeof(good));
+	gpumem_lent_unharmed(&l);
 	/* A part of it. */
 	gpumem_assert(__gpumem_query(l.fd, l.window, GPUMEM_PAGE,
 				     2 * GPUMEM_PAGE, &q), 0);
 	igt_assert_eq_u64(q.out_pages, 2);
-	done(&l);
+	gpumem_lent_end(&l);
 }
 
 static void bad_derive(void)
 {
-	struct lent l = lend();
+	struct gpumem_lent l = gpumem_lent_begin();
 	struct xen_gpumem_range range = {
 		.right = RIGHT, .first = GPUMEM_ARENA, .length = MIB,
 	};
@@ -425,7 +318,7 @@ static void bad_derive(void)
 		.size = sizeof(good), .rights = RIGHT,
 		.ranges = (uintptr_t)&range, .nr_ranges = 1,
 	}, a;
-	static const struct zero zero[] = {
+	static const struct gpumem_zero zero[] = {
 		{ AT(derive, flags), ~XEN_GPUMEM_OPEN_CLOEXEC },
 		{ AT(derive, rights), ~0xfU },
 		{ AT(derive, __reserved), ALL },
@@ -433,7 +326,7 @@ static void bad_derive(void)
 	};
 	int child;
 
-	wrong(l.fd, XEN_GPUMEM_DERIVE, &good, sizeof(good), zero);
+	gpumem_args_wrong(l.fd, XEN_GPUMEM_DERIVE, &good, sizeof(good), zero);
 	a = good;
 	a.rights = 0;
 	gpumem_assert(gpumem_call(l.fd, XEN_GPUMEM_DERIVE, &a), -EINVAL);
@@ -449,8 +342,8 @@ static void bad_derive(void)
 	child = gpumem_call(l.fd, XEN_GPUMEM_DERIVE, &good);
 	igt_assert_lte(0, child);
 	close(child);
-	unharmed(&l);
-	done(&l);
+	gpumem_lent_unharmed(&l);
+	gpumem_lent_end(&l);
 }
 
 /* --- files ---------------------------------------------------------------- */
