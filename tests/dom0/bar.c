@@ -79,17 +79,6 @@ static uint64_t readers_stop(void)
 	return r[0].v[3] < r[1].v[3] ? r[0].v[3] : r[1].v[3];
 }
 
-static uint32_t window_of(volatile void *map, uint64_t length, uint32_t flags)
-{
-	uint32_t window;
-
-	OK(gm_window_add(xgt_dom, XGT_WINDOW, length, XEN_GPUMEM_POLICY_MMIO,
-			 &window));
-	OK(gm_bind(xgt_dom, window, 0, length, map, flags,
-		   XEN_GPUMEM_POLICY_INJECT));
-	return window;
-}
-
 /* --- changes under a guest that reads all the time ----------------------------------- */
 
 static void replace(uint32_t window, volatile uint64_t *map)
@@ -150,7 +139,7 @@ static void mmap_fixed(void)
 	uint32_t window;
 
 	CHECK(bar != MAP_FAILED);
-	window = window_of(bar, LENGTH, 0);
+	window = gm_lend(bar, LENGTH, 0);
 	/* Control: the reservation itself gives nothing. */
 	guest_read_faults(XGT_WINDOW);
 	for (int i = 0; i < 2; i++) {
@@ -187,7 +176,7 @@ static void move_hammer(void)
 	uint32_t window;
 
 	fill_word(map, LENGTH, 1);
-	window = window_of(map, LENGTH, 0);
+	window = gm_lend(map, LENGTH, 0);
 	readers_start(XGT_WINDOW);
 	for (uint64_t i = 0; i < n; i++) {
 		uint64_t away = i & 1 ? ELSEWHERE : XEN_GPUMEM_PARKED;
@@ -212,8 +201,8 @@ static void readonly(void)
 	uint32_t window;
 
 	fill_word(map, LENGTH, 1);
-	window = window_of(map, LENGTH, XEN_GPUMEM_BIND_READONLY |
-			   XEN_GPUMEM_BIND_WRITE_FIRST);
+	window = gm_lend(map, LENGTH, XEN_GPUMEM_BIND_READONLY |
+			 XEN_GPUMEM_BIND_WRITE_FIRST);
 	cmd_start(1, XG_CMD_BETWEEN, XGT_WINDOW, LENGTH, RULES);
 	for (uint64_t v = 2; v < 30; v++) {
 		may_be_new(rule, v);
@@ -347,7 +336,7 @@ static void on_signal(int sig)
 static void populate_partial(void)
 {
 	volatile uint64_t *map = map_shared(memfd_new(RANGE), RANGE);
-	uint32_t window = window_of(map, RANGE, 0);
+	uint32_t window = gm_lend(map, RANGE, 0);
 	uint64_t done;
 
 	CHECK(!munmap((void *)(map + 700 * PAGE / 8), PAGE));
@@ -381,7 +370,7 @@ static void populate_interrupted(void)
 	/* The first slice is there. */
 	for (uint64_t at = 0; at < 512 * PAGE; at += PAGE)
 		slow_serve(&s, at, 7);
-	p.window = window_of(s.map, RANGE, 0);
+	p.window = gm_lend(s.map, RANGE, 0);
 	CHECK(!sigaction(SIGUSR1, &sa, NULL));
 	CHECK(!pthread_create(&thread, NULL, populate_thread, &p));
 	CHECK_EQ(slow_wait(&s), 512 * PAGE);
@@ -410,7 +399,7 @@ static void populate_victim(void *arg)
 	struct slow s;
 
 	slow_new(&s, RANGE);
-	p->window = window_of(s.map, RANGE, 0);
+	p->window = gm_lend(s.map, RANGE, 0);
 	p->ended = true;
 	populate_thread(p);
 }

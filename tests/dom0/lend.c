@@ -11,18 +11,6 @@
 
 #define LENGTH	(512 * KIB)
 
-/* A window at the usual place with @map bound behind all of it. */
-static uint32_t lend(volatile void *map, uint64_t length, uint32_t flags)
-{
-	uint32_t window;
-
-	OK(gm_window_add(xgt_dom, XGT_WINDOW, length, XEN_GPUMEM_POLICY_MMIO,
-			 &window));
-	OK(gm_bind(xgt_dom, window, 0, length, map, flags,
-		   XEN_GPUMEM_POLICY_INJECT));
-	return window;
-}
-
 /* Contents agree, whoever writes. */
 static void both_ways(volatile void *map, uint64_t length)
 {
@@ -52,7 +40,7 @@ static void stock_guest(void)
 
 	/* Control: nothing is there before. */
 	CHECK_EQ(guest_read(XGT_WINDOW), ~0ULL);
-	lend(map, LENGTH, 0);
+	gm_lend(map, LENGTH, 0);
 	map[0] = 42;
 	CHECK_EQ(guest_read(XGT_WINDOW), 42);
 	CHECK(!xgt_spawn(argv, out, sizeof(out)) && strstr(out, xgt_guest.name));
@@ -62,7 +50,7 @@ static void lend_memfd(void)
 {
 	volatile uint64_t *map = map_shared(memfd_new(LENGTH), LENGTH);
 
-	lend(map, LENGTH, 0);
+	gm_lend(map, LENGTH, 0);
 	both_ways(map, LENGTH);
 }
 
@@ -70,7 +58,7 @@ static void lend_anon(void)
 {
 	volatile uint64_t *map = map_anon(LENGTH);
 
-	lend(map, LENGTH, 0);
+	gm_lend(map, LENGTH, 0);
 	both_ways(map, LENGTH);
 }
 
@@ -78,7 +66,7 @@ static void lend_anon(void)
 static void lend_anon_zero_page(void)
 {
 	volatile uint64_t *map = map_anon(LENGTH), *other = map_anon(LENGTH);
-	uint32_t window = lend(map, LENGTH, 0);
+	uint32_t window = gm_lend(map, LENGTH, 0);
 	struct xen_gpumem_window_query q;
 
 	/* Or khugepaged may take the page away before we look. */
@@ -103,7 +91,7 @@ static void lend_qxl(void)
 	uint32_t window;
 
 	qxl_new(card, &bo, LENGTH);
-	window = lend(bo.map, LENGTH, 0);
+	window = gm_lend(bo.map, LENGTH, 0);
 	both_ways(bo.map, LENGTH);
 	OK(gm_query(xgt_dom, window, 0, 0, &q));
 	CHECK_EQ(q.out_pages, LENGTH / PAGE);
@@ -136,7 +124,7 @@ static void demand_fault(void)
 	uint32_t window;
 
 	fill(map, LENGTH, 3);
-	window = lend(map, LENGTH, 0);
+	window = gm_lend(map, LENGTH, 0);
 	CHECK_EQ(gm_pages(xgt_dom, window, 0, 0), 0);
 	CHECK_EQ(guest_read(XGT_WINDOW + 5 * PAGE),
 		 xg_pattern(3, 5 * PAGE));
@@ -163,7 +151,7 @@ static void demand_fault(void)
 static void two_faulters(void)
 {
 	volatile uint64_t *map = map_shared(memfd_new(LENGTH), LENGTH);
-	uint32_t window = lend(map, LENGTH, 0);
+	uint32_t window = gm_lend(map, LENGTH, 0);
 
 	fill(map, LENGTH, 4);
 	for (int i = 0; i < 8; i++) {
@@ -186,7 +174,7 @@ static void two_faulters(void)
 static void populate(void)
 {
 	volatile uint64_t *map = map_shared(memfd_new(LENGTH), LENGTH);
-	uint32_t window = lend(map, LENGTH, 0);
+	uint32_t window = gm_lend(map, LENGTH, 0);
 	struct xen_gpumem_window_query q;
 	uint64_t done;
 
@@ -214,7 +202,7 @@ static void refault_after_move(void)
 	uint32_t window;
 
 	qxl_new(card, &bo, length);
-	window = lend(bo.map, length, XEN_GPUMEM_BIND_WRITE_FIRST);
+	window = gm_lend(bo.map, length, XEN_GPUMEM_BIND_WRITE_FIRST);
 	cmd_start(0, XG_CMD_UPDATE, XGT_WINDOW, half, 1000);
 	cmd_start(1, XG_CMD_UPDATE, XGT_WINDOW + half, half, 2000);
 	for (int i = 0; i < moves; i++) {
@@ -250,7 +238,7 @@ static void memfd_punch(void)
 {
 	int fd = memfd_new(LENGTH);
 	volatile uint64_t *map = map_shared(fd, LENGTH);
-	uint32_t window = lend(map, LENGTH, 0);
+	uint32_t window = gm_lend(map, LENGTH, 0);
 
 	fill(map, LENGTH, 7);
 	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, LENGTH, 7);
@@ -272,7 +260,7 @@ static void madvise_dontneed(void)
 	int fd = memfd_new(LENGTH);
 	volatile uint64_t *map = map_shared(fd, LENGTH);
 	volatile uint64_t *anon = map_anon(LENGTH);
-	uint32_t window = lend(map, LENGTH, 0);
+	uint32_t window = gm_lend(map, LENGTH, 0);
 
 	/* Of a file: the same contents come back. */
 	cmd_ok(0, XG_CMD_FILL, XGT_WINDOW, LENGTH, 8);
@@ -282,7 +270,7 @@ static void madvise_dontneed(void)
 	verify(map, LENGTH, 8);
 	OK(gm_window_remove(xgt_dom, window));
 	/* Of anonymous memory: zeroes. */
-	window = lend(anon, LENGTH, 0);
+	window = gm_lend(anon, LENGTH, 0);
 	cmd_ok(0, XG_CMD_FILL, XGT_WINDOW, LENGTH, 9);
 	verify(anon, LENGTH, 9);
 	CHECK(!madvise((void *)anon, LENGTH / 2, MADV_DONTNEED));
@@ -296,7 +284,7 @@ static void madvise_dontneed(void)
 static void madvise_storm(void)
 {
 	volatile uint64_t *map = map_shared(memfd_new(LENGTH), LENGTH);
-	uint32_t window = lend(map, LENGTH, XEN_GPUMEM_BIND_WRITE_FIRST);
+	uint32_t window = gm_lend(map, LENGTH, XEN_GPUMEM_BIND_WRITE_FIRST);
 	struct xen_gpumem_window_query q;
 	struct xgt_result r[2];
 
@@ -325,7 +313,7 @@ static void read_only(void)
 	uint32_t window;
 
 	fill(map, PAGE, 10);
-	window = lend(map, PAGE, XEN_GPUMEM_BIND_READONLY);
+	window = gm_lend(map, PAGE, XEN_GPUMEM_BIND_READONLY);
 	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, PAGE, 10);
 	guest_write_faults(XGT_WINDOW);
 	verify(map, PAGE, 10);
@@ -346,7 +334,7 @@ static void read_only_mapping(void)
 	void *ro = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
 
 	fill(map, PAGE, 12);
-	lend(ro, PAGE, XEN_GPUMEM_BIND_WRITE_FIRST);
+	gm_lend(ro, PAGE, XEN_GPUMEM_BIND_WRITE_FIRST);
 	cmd_run(0, XG_CMD_WRITE, XGT_WINDOW, 8, 1);
 	verify(map, PAGE, 12);
 	guest_write_faults(XGT_WINDOW);
@@ -363,7 +351,7 @@ static void private_file(void)
 
 	CHECK(cow != MAP_FAILED);
 	fill(file, PAGE, 13);
-	lend(cow, PAGE, 0);
+	gm_lend(cow, PAGE, 0);
 	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, PAGE, 13);
 	cmd_ok(1, XG_CMD_FILL, XGT_WINDOW, PAGE, 14);
 	verify(cow, PAGE, 14);

@@ -24,17 +24,6 @@ static const char *const pin_names[XG_PINS] = {
 	[XG_PIN_FUTEX] = "futex",
 };
 
-static uint32_t lend(volatile uint64_t *map, uint64_t length)
-{
-	uint32_t window;
-
-	OK(gm_window_add(xgt_dom, XGT_WINDOW, length, XEN_GPUMEM_POLICY_MMIO,
-			 &window));
-	OK(gm_bind(xgt_dom, window, 0, length, map, 0,
-		   XEN_GPUMEM_POLICY_INJECT));
-	return window;
-}
-
 static uint64_t faults(uint32_t window)
 {
 	struct xen_gpumem_window_query q;
@@ -48,7 +37,7 @@ static uint64_t faults(uint32_t window)
 static void checksum(void)
 {
 	volatile uint64_t *map = map_shared(memfd_new(LENGTH), LENGTH);
-	uint32_t window = lend(map, LENGTH);
+	uint32_t window = gm_lend(map, LENGTH, 0);
 	struct xgt_result r;
 	uint64_t before;
 
@@ -73,7 +62,7 @@ static void checksum(void)
 static void tester(void)
 {
 	volatile uint64_t *map = map_shared(memfd_new(LENGTH), LENGTH);
-	uint32_t window = lend(map, LENGTH);
+	uint32_t window = gm_lend(map, LENGTH, 0);
 	uint64_t before;
 
 	cmd_start(0, XG_CMD_PROCESS, XG_PROCESS_TEST, XGT_WINDOW, LENGTH / 2);
@@ -105,7 +94,7 @@ static void tester_vram(void)
 	uint32_t window;
 
 	qxl_new(card, &bo, VRAM);
-	window = lend(bo.map, VRAM);
+	window = gm_lend(bo.map, VRAM, 0);
 	cmd_start(0, XG_CMD_PROCESS, XG_PROCESS_TEST, XGT_WINDOW, LENGTH);
 	cmd_start(1, XG_CMD_PROCESS, XG_PROCESS_TEST, XGT_WINDOW + VRAM / 2,
 		  LENGTH);
@@ -133,7 +122,7 @@ static void copies(void)
 	volatile uint64_t *map = map_shared(memfd_new(LENGTH), LENGTH);
 	struct xgt_result r;
 
-	lend(map, LENGTH);
+	gm_lend(map, LENGTH, 0);
 	for (int i = 0; i < 3; i++) {
 		r = cmd_ok(0, XG_CMD_PROCESS, XG_PROCESS_COPY, XGT_WINDOW,
 			   LENGTH);
@@ -149,7 +138,7 @@ static void copies(void)
 static void pins(void)
 {
 	volatile uint64_t *map = map_shared(memfd_new(LENGTH), LENGTH);
-	uint32_t window = lend(map, LENGTH);
+	uint32_t window = gm_lend(map, LENGTH, 0);
 	struct xgt_result r;
 	unsigned int ways = 0;
 	uint64_t sum;

@@ -31,22 +31,6 @@ static struct xen_gpumem_window_query count(uint32_t window)
 	return q;
 }
 
-static uint32_t lend_as(volatile void *map, uint64_t length, uint32_t flags)
-{
-	uint32_t window;
-
-	OK(gm_window_add(xgt_dom, XGT_WINDOW, length, XEN_GPUMEM_POLICY_MMIO,
-			 &window));
-	OK(gm_bind(xgt_dom, window, 0, length, map, flags,
-		   XEN_GPUMEM_POLICY_INJECT));
-	return window;
-}
-
-static uint32_t lend(volatile void *map, uint64_t length)
-{
-	return lend_as(map, length, 0);
-}
-
 static uint64_t at(uint64_t page)
 {
 	return XGT_WINDOW + page * PAGE;
@@ -77,6 +61,15 @@ static struct xen_gpumem_window_query count_at_rest(uint32_t window)
 
 /* --- files of a disk ----------------------------------------------------------- */
 
+/* A file of a disk of its own, lent.  Return: the window. */
+static uint32_t lend_file(struct disk *d, int *fd, volatile uint64_t **map)
+{
+	disk_new(d, DISK);
+	*fd = disk_file(d, "file", LENGTH);
+	*map = map_shared(*fd, LENGTH);
+	return gm_lend(*map, LENGTH, 0);
+}
+
 /* The guest's writes are on the disk after a sync, each time. */
 static void reaches_disk(void)
 {
@@ -87,10 +80,7 @@ static void reaches_disk(void)
 	struct disk d;
 	int fd;
 
-	disk_new(&d, DISK);
-	fd = disk_file(&d, "file", LENGTH);
-	map = map_shared(fd, LENGTH);
-	window = lend(map, LENGTH);
+	window = lend_file(&d, &fd, &map);
 	/* Read and clean: there, but not to be written unnoticed. */
 	cmd_ok(0, XG_CMD_SUM, XGT_WINDOW, LENGTH);
 	q = count(window);
@@ -142,10 +132,7 @@ static void writeback_storm(void)
 	struct disk d;
 	int fd;
 
-	disk_new(&d, DISK);
-	fd = disk_file(&d, "file", LENGTH);
-	map = map_shared(fd, LENGTH);
-	window = lend(map, LENGTH);
+	window = lend_file(&d, &fd, &map);
 	cmd_start(0, XG_CMD_UPDATE, XGT_WINDOW, LENGTH / 2, 1000);
 	cmd_start(1, XG_CMD_UPDATE, at(PAGES / 2), LENGTH / 2, 2000);
 	for (int i = 0; i < 30; i++) {
@@ -189,7 +176,7 @@ static void private_file(void)
 	}
 	map = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	CHECK(map != MAP_FAILED);
-	window = lend(map, LENGTH);
+	window = gm_lend(map, LENGTH, 0);
 	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, LENGTH, 5);
 	CHECK_EQ(count(window).out_writable, 0);
 	/* What it has is the file's own page, not a copy. */
@@ -233,7 +220,7 @@ static void disk_full(uint32_t flags)
 	CHECK_EQ(errno, ENOSPC);
 	fsync(other);
 	map = map_shared(fd, LENGTH);
-	lend_as(map, LENGTH, flags);
+	gm_lend(map, LENGTH, flags);
 	CHECK_EQ(guest_read(at(5)), 0);
 	guest_write_faults(at(5));
 	CHECK_EQ(guest_read(at(5)), 0);
@@ -266,10 +253,7 @@ static void frozen(void)
 	struct disk d;
 	int fd;
 
-	disk_new(&d, DISK);
-	fd = disk_file(&d, "file", LENGTH);
-	map = map_shared(fd, LENGTH);
-	window = lend(map, LENGTH);
+	window = lend_file(&d, &fd, &map);
 	cmd_ok(0, XG_CMD_FILL, XGT_WINDOW, LENGTH, 1);
 	if (ioctl(fd, FIFREEZE, 0))
 		FAIL("FIFREEZE: %s", strerror(errno));
@@ -311,7 +295,7 @@ static void ksm(void)
 			xgt_skip("MADV_MERGEABLE: %s", strerror(errno));
 	}
 	fill(twin, LENGTH, 8);
-	window = lend(map, LENGTH);
+	window = gm_lend(map, LENGTH, 0);
 	/* Lent and writable, by then the same as the twin's. */
 	cmd_ok(0, XG_CMD_FILL, XGT_WINDOW, LENGTH, 8);
 	CHECK_EQ(count(window).out_writable, PAGES);
@@ -384,7 +368,7 @@ static void forked(void)
 	struct xen_gpumem_window_query q;
 	pid_t pid;
 
-	f.window = lend(f.map, LENGTH);
+	f.window = gm_lend(f.map, LENGTH, 0);
 	cmd_ok(0, XG_CMD_FILL, XGT_WINDOW, LENGTH, 1);
 	CHECK_EQ(count(f.window).out_writable, PAGES);
 	pid = xgt_fork(child, &f);
@@ -423,7 +407,7 @@ static void parent(void *arg)
 {
 	struct family *f = arg;
 
-	f->window = lend(f->map, LENGTH);
+	f->window = gm_lend(f->map, LENGTH, 0);
 	((volatile uint32_t *)f->step)[1] = f->window;
 	fill(f->map, LENGTH, 1);
 	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, LENGTH, 1);
@@ -458,7 +442,7 @@ static void fork_orphan(void)
 static void hole(void)
 {
 	volatile uint64_t *map = map_shared(memfd_new(LENGTH), LENGTH);
-	uint32_t window = lend(map, LENGTH);
+	uint32_t window = gm_lend(map, LENGTH, 0);
 
 	swap_on();
 	cmd_ok(0, XG_CMD_SUM, XGT_WINDOW, LENGTH);
@@ -494,7 +478,7 @@ static void accessed(void)
 	lru_drain();
 	for (uint64_t i = 0; i < PAGES; i++)
 		CHECK(!(page_flags(map + i * PAGE / 8) & used));
-	window = lend(map, LENGTH);
+	window = gm_lend(map, LENGTH, 0);
 	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, LENGTH, 1);
 	CHECK_EQ(count(window).out_pages, PAGES);
 	lru_drain();
@@ -511,7 +495,7 @@ static void soft_dirty(void)
 
 	madvise((void *)map, LENGTH, MADV_NOHUGEPAGE);
 	fill(map, LENGTH, 1);
-	window = lend(map, LENGTH);
+	window = gm_lend(map, LENGTH, 0);
 	cmd_ok(0, XG_CMD_FILL, XGT_WINDOW, LENGTH, 1);
 	CHECK(page_soft_dirty(map));
 	knob_set("/proc/self/clear_refs", "4");
@@ -549,7 +533,7 @@ static void uffd_wp(void)
 	    ioctl(fd, UFFDIO_REGISTER, &reg))
 		xgt_skip("userfaultfd: %s", strerror(errno));
 	fill(map, LENGTH, 1);
-	window = lend(map, LENGTH);
+	window = gm_lend(map, LENGTH, 0);
 	cmd_ok(0, XG_CMD_FILL, XGT_WINDOW, LENGTH, 2);
 	count_at_rest(window);
 	CHECK(!ioctl(fd, UFFDIO_WRITEPROTECT, &wp));

@@ -35,26 +35,18 @@ static void expect_blocks(uint32_t order)
 	}
 }
 
-static uint32_t lend_at(volatile void *p, uint64_t gpa)
+/* All of a buffer in video memory, in advance, in large entries. */
+static struct qxl_lent lend_vram(void)
 {
-	uint32_t w;
+	struct qxl_lent l;
 
-	OK(gm_window_add(xgt_dom, gpa, LENGTH, XEN_GPUMEM_POLICY_INJECT, &w));
-	OK(gm_bind(xgt_dom, w, 0, LENGTH, p, XEN_GPUMEM_BIND_WRITE_FIRST,
-		   XEN_GPUMEM_POLICY_INJECT));
-	return w;
-}
-
-/* Where the window has to be is known once a page of the buffer was lent. */
-static uint64_t lend_congruent(volatile void *p)
-{
-	raw_query();
-	window = lend_at(p, XGT_WINDOW);
-	OK(gm_populate(xgt_dom, window, 0, PAGE, 0, NULL));
-	off = raw_inspect(window, 0).mfn % SUPER;
-	OK(gm_window_remove(xgt_dom, window));
-	window = lend_at(p, XGT_WINDOW + off * PAGE);
-	return XGT_WINDOW + off * PAGE;
+	qxl_lend(&l, LENGTH);
+	window = l.window;
+	off = l.off;
+	OK(gm_populate(xgt_dom, window, 0, LENGTH, XEN_GPUMEM_POPULATE_WRITE,
+		       NULL));
+	expect_blocks(9);
+	return l;
 }
 
 static void touch(uint64_t gpa)
@@ -65,18 +57,11 @@ static void touch(uint64_t gpa)
 static void vram(void)
 {
 	struct xen_gpumem_window_query before, after;
-	uint64_t gpa, block;
-	int card = qxl_open();
+	struct qxl_lent l = lend_vram();
+	uint64_t gpa = l.gpa, block = (SUPER - off) % SUPER;
+	volatile uint64_t *map = l.bo.map;
 	struct xgt_result r;
-	struct qxl_bo bo;
 
-	qxl_new(card, &bo, LENGTH);
-	gpa = lend_congruent(bo.map);
-	block = (SUPER - off) % SUPER;
-	/* In advance. */
-	OK(gm_populate(xgt_dom, window, 0, LENGTH, XEN_GPUMEM_POPULATE_WRITE,
-		       NULL));
-	expect_blocks(9);
 	CHECK_EQ(raw_inspect(window, block).attr,
 		 XEN_LEND_ATTR_WRITE | XEN_LEND_ATTR_NC);
 	/* What is there is not mapped again. */
@@ -85,10 +70,10 @@ static void vram(void)
 		       NULL));
 	OK(gm_query(xgt_dom, window, 0, 0, &after));
 	CHECK_EQ(after.out_mapped, before.out_mapped);
-	fill(bo.map, LENGTH, 1);
+	fill(map, LENGTH, 1);
 	cmd_ok(0, XG_CMD_CHECK, gpa, LENGTH, 1);
 	cmd_ok(1, XG_CMD_FILL, gpa, LENGTH, 2);
-	verify(bo.map, LENGTH, 2);
+	verify(map, LENGTH, 2);
 	/* By faults, from nothing. */
 	CHECK_EQ(raw_take(window, 0, NR, 0), NR);
 	OK(gm_window_move(xgt_dom, window, XEN_GPUMEM_PARKED));
@@ -98,36 +83,29 @@ static void vram(void)
 	/* It moves to RAM and back, under a guest that works. */
 	cmd_start(1, XG_CMD_UPDATE, gpa, LENGTH, 3);
 	cmd_advance(1, 2);
-	qxl_pressure(card);
+	qxl_pressure(l.card);
 	cmd_advance(1, 2);
 	CHECK(!(raw_inspect(window, block).attr & XEN_LEND_ATTR_NC));
-	qxl_bring_back(card, &bo);
+	qxl_bring_back(l.card, &l.bo);
 	cmd_advance(1, 2);
 	r = cmd_stop(1);
 	CHECK(raw_inspect(window, block).attr & XEN_LEND_ATTR_NC);
-	verify(bo.map, LENGTH, xg_round_seed(3, r.v[0] - 1));
+	verify(map, LENGTH, xg_round_seed(3, r.v[0] - 1));
 	if (raw_inspect(window, 0).mfn % SUPER == off)
 		expect_blocks(9);
 	else
 		xgt_info("the buffer is elsewhere in video memory now");
-	qxl_free(card, &bo);
-	OK(gm_window_remove(xgt_dom, window));
+	qxl_lent_end(&l);
 }
 
 /* A page that Xen took along is there when the guest asks; and all is one. */
 static void taken_along(void)
 {
-	uint64_t gpa, block, size;
-	int card = qxl_open();
-	struct qxl_bo bo;
+	struct qxl_lent l = lend_vram();
+	uint64_t gpa = l.gpa, block = (SUPER - off) % SUPER, size;
+	volatile uint64_t *map = l.bo.map;
 
-	qxl_new(card, &bo, LENGTH);
-	gpa = lend_congruent(bo.map);
-	block = (SUPER - off) % SUPER;
-	OK(gm_populate(xgt_dom, window, 0, LENGTH, XEN_GPUMEM_POPULATE_WRITE,
-		       NULL));
-	expect_blocks(9);
-	fill(bo.map, LENGTH, 4);
+	fill(map, LENGTH, 4);
 	/* As if for another page, behind the driver's back. */
 	CHECK_EQ(raw_take(window, block + 5, 1, 0), 1);
 	expect(block, 0);
@@ -136,7 +114,7 @@ static void taken_along(void)
 	expect_blocks(9);
 	/* For want of a page: all of the block. */
 	size = xen_pool_empty(xgt_guest.domid);
-	CHECK(!munmap((void *)(bo.map + (block + 100) * PAGE / 8), PAGE));
+	CHECK(!munmap((void *)(map + (block + 100) * PAGE / 8), PAGE));
 	CHECK_EQ(raw_inspect(window, block).mfn, ~0ULL);
 	CHECK_EQ(raw_inspect(window, block + 100).mfn, ~0ULL);
 	CHECK_EQ(raw_inspect(window, block + SUPER - 1).mfn, ~0ULL);
@@ -144,11 +122,10 @@ static void taken_along(void)
 	guest_read_faults(gpa + (block + 100) * PAGE);
 	for (unsigned int i = 0; i < SUPER; i += 3)
 		if (i != 100 && guest_read(gpa + (block + i) * PAGE) !=
-		    bo.map[(block + i) * PAGE / 8])
+		    map[(block + i) * PAGE / 8])
 			FAIL("page %u of the block", i);
 	expect(block, 0);
-	qxl_free(card, &bo);
-	OK(gm_window_remove(xgt_dom, window));
+	qxl_lent_end(&l);
 }
 
 /* RAM, where dom0 has large pages: LENGTH of it, in them. */
@@ -180,7 +157,7 @@ static void huge(void)
 
 	raw_query();
 	off = 0;
-	window = lend_at(map, XGT_WINDOW);
+	window = gm_lend(map, LENGTH, XEN_GPUMEM_BIND_WRITE_FIRST);
 	/* One fault, one entry. */
 	guest_read(XGT_WINDOW + 9 * PAGE);
 	pages = gm_pages(xgt_dom, window, 0, 0);
@@ -226,10 +203,7 @@ static void mixed(void)
 	/* Only this one has been written since. */
 	map[0] = 8;
 	raw_query();
-	OK(gm_window_add(xgt_dom, XGT_WINDOW, LENGTH, XEN_GPUMEM_POLICY_INJECT,
-			 &window));
-	OK(gm_bind(xgt_dom, window, 0, LENGTH, map, 0,
-		   XEN_GPUMEM_POLICY_INJECT));
+	window = gm_lend(map, LENGTH, 0);
 	OK(gm_populate(xgt_dom, window, 0, SUPER * PAGE, 0, NULL));
 	expect(0, 0);
 	expect(31, 0);

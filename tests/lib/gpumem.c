@@ -331,6 +331,40 @@ uint64_t gm_pages(int fd, uint32_t window, uint64_t offset, uint64_t length)
 	return q.out_pages;
 }
 
+/**
+ * gm_lend_at - make a window of xgt_dom and bind memory all over it; must work
+ * @gpa: where
+ * @map: the memory
+ * @length: bytes
+ * @flags: XEN_GPUMEM_BIND_*
+ *
+ * What is not there is injected.
+ *
+ * Return: the window's id
+ */
+uint32_t gm_lend_at(uint64_t gpa, volatile void *map, uint64_t length,
+		    uint32_t flags)
+{
+	uint32_t window;
+
+	OK(gm_window_add(xgt_dom, gpa, length, XEN_GPUMEM_POLICY_MMIO,
+			 &window));
+	OK(gm_bind(xgt_dom, window, 0, length, map, flags,
+		   XEN_GPUMEM_POLICY_INJECT));
+	return window;
+}
+
+/**
+ * gm_lend - the same at XGT_WINDOW
+ * @map: the memory
+ * @length: bytes
+ * @flags: XEN_GPUMEM_BIND_*
+ */
+uint32_t gm_lend(volatile void *map, uint64_t length, uint32_t flags)
+{
+	return gm_lend_at(XGT_WINDOW, map, length, flags);
+}
+
 /* The sum of what is counted in a histogram of a window's faults. */
 static uint64_t served_in(const char *path, uint32_t window)
 {

@@ -13,40 +13,20 @@
 #include <drm/drm.h>
 #include <drm/qxl_drm.h>
 
-#include "xgt.h"
+#include "backing.h"
 
 #define PRESSURE_NR	8
 #define PRESSURE_SIZE	(8 * MIB)
-
-static bool is_qxl(int fd)
-{
-	char name[32] = "";
-	struct drm_version v = { .name = name, .name_len = sizeof(name) - 1 };
-
-	return !ioctl(fd, DRM_IOCTL_VERSION, &v) && !strcmp(name, "qxl");
-}
+#define SUPER		512		/* pages of a large entry */
 
 /**
  * qxl_open - open the qxl card's primary node
  *
- * The first to open it is its master, and may do everything with it.
- *
- * Return: -1 if there is none.
+ * Return: as drm_open()
  */
 int qxl_open(void)
 {
-	for (int i = 0; i < 8; i++) {
-		char path[32];
-		int fd;
-
-		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd >= 0 && is_qxl(fd))
-			return fd;
-		if (fd >= 0)
-			close(fd);
-	}
-	return -1;
+	return drm_open("qxl");
 }
 
 static uint32_t qxl_alloc(int card, uint64_t length)
@@ -170,4 +150,36 @@ const char *qxl_bar(uint64_t *start, uint64_t *end)
 	if (dir)
 		closedir(dir);
 	return found[0] ? found : NULL;
+}
+
+/**
+ * qxl_lend - lend a buffer in video memory where large entries can hold it
+ * @l: filled in
+ * @length: bytes
+ *
+ * Such an entry begins at the same place in the guest and in the machine.  What
+ * place that is, is known once a page of the buffer was lent.
+ */
+void qxl_lend(struct qxl_lent *l, uint64_t length)
+{
+	l->card = qxl_open();
+	qxl_new(l->card, &l->bo, length);
+	raw_query();
+	l->window = gm_lend(l->bo.map, PAGE, 0);
+	OK(gm_populate(xgt_dom, l->window, 0, PAGE, 0, NULL));
+	l->off = raw_inspect(l->window, 0).mfn % SUPER;
+	OK(gm_window_remove(xgt_dom, l->window));
+	l->gpa = XGT_WINDOW + l->off * PAGE;
+	l->window = gm_lend_at(l->gpa, l->bo.map, length,
+			       XEN_GPUMEM_BIND_WRITE_FIRST);
+}
+
+/**
+ * qxl_lent_end - free the buffer, and remove its window
+ * @l: of qxl_lend()
+ */
+void qxl_lent_end(struct qxl_lent *l)
+{
+	qxl_free(l->card, &l->bo);
+	OK(gm_window_remove(xgt_dom, l->window));
 }

@@ -162,6 +162,10 @@ int gm_query(int fd, uint32_t window, uint64_t offset, uint64_t length,
 /* Pages that the guest has in a range now. */
 uint64_t gm_pages(int fd, uint32_t window, uint64_t offset, uint64_t length);
 
+/* A window of xgt_dom with all of @map in it; the same at the usual place. */
+uint32_t gm_lend_at(uint64_t gpa, volatile void *map, uint64_t length,
+		    uint32_t flags);
+uint32_t gm_lend(volatile void *map, uint64_t length, uint32_t flags);
 /* Faults of a guest's window that have been served to the end. */
 uint64_t gm_served(int domid, uint32_t window);
 
@@ -382,5 +386,17 @@ void qxl_pressure(int card);
 void qxl_bring_back(int card, struct qxl_bo *bo);
 /* Needs no driver. */
 const char *qxl_bar(uint64_t *start, uint64_t *end);
+
+/* A buffer that is lent where large entries can hold it. */
+struct qxl_lent {
+	int card;
+	struct qxl_bo bo;
+	uint32_t window;
+	uint64_t gpa;
+	uint64_t off;			/* from a 2 MiB boundary, in pages */
+};
+
+void qxl_lend(struct qxl_lent *l, uint64_t length);
+void qxl_lent_end(struct qxl_lent *l);
 
 #endif

@@ -204,17 +204,25 @@ static void walk_esrch(void)
 
 /* --- transient errors --------------------------------------------------- */
 
-/* What passes is waited for, and what stays gets the policy, within a bound. */
-static void transient(void)
+/* A vCPU, and a window of pages whose first words count from 40. */
+static volatile uint64_t *begin_stamped(uint32_t *w)
 {
-	static const int errors[] = { ENOMEM, EBUSY };
 	volatile uint64_t *p;
-	uint32_t w;
 
 	mock_begin(1);
 	p = map_anon(SIZE);
 	stamp(p, SIZE, 40);
-	w = window_of(p, SIZE);
+	*w = window_of(p, SIZE);
+	return p;
+}
+
+/* What passes is waited for, and what stays gets the policy, within a bound. */
+static void transient(void)
+{
+	static const int errors[] = { ENOMEM, EBUSY };
+	uint32_t w;
+
+	begin_stamped(&w);
 	for (size_t e = 0; e < ARRAY_SIZE(errors); e++) {
 		mock_bad_page(w, 1, errors[e], 6);
 		CHECK_EQ(g_read(BASE + PAGE), 41);
@@ -232,14 +240,10 @@ static void transient(void)
 /* Being told to try again is never a failure, however often. */
 static void eagain_for_long(void)
 {
-	volatile uint64_t *p;
 	struct mock_run run;
 	uint32_t w;
 
-	mock_begin(1);
-	p = map_anon(SIZE);
-	stamp(p, SIZE, 40);
-	w = window_of(p, SIZE);
+	begin_stamped(&w);
 	mock_bad_page(w, 0, EAGAIN, 1000000);
 	run_start(&run, 0, BASE, READ, 0);
 	xgt_sleep_ms(2000);
@@ -258,13 +262,9 @@ static void eagain_for_long(void)
 /* Nor does it count for what comes after it. */
 static void eagain_then_enomem(void)
 {
-	volatile uint64_t *p;
 	uint32_t w;
 
-	mock_begin(1);
-	p = map_anon(SIZE);
-	stamp(p, SIZE, 40);
-	w = window_of(p, SIZE);
+	begin_stamped(&w);
 	mock_inject(XGM_OP_MAP, EAGAIN, 0, 700);
 	mock_bad_page(w, 0, ENOMEM, 1);
 	CHECK_EQ(g_read(BASE), 40);
@@ -275,13 +275,9 @@ static void eagain_then_enomem(void)
 /* What was in the way, and was not the next time, is not added up. */
 static void enomem_with_breaks(void)
 {
-	volatile uint64_t *p;
 	uint32_t w;
 
-	mock_begin(1);
-	p = map_anon(SIZE);
-	stamp(p, SIZE, 40);
-	w = window_of(p, SIZE);
+	begin_stamped(&w);
 	/* 30 times, then there is nothing in the way but haste, then 30 more. */
 	mock_inject(XGM_OP_MAP, EAGAIN, 30, 20);
 	mock_bad_page(w, 0, ENOMEM, 60);
@@ -339,13 +335,9 @@ static void move_refused(void)
 {
 	const uint64_t taken = BASE + MIB, there = BASE + 2 * MIB;
 	struct xen_gpumem_window_query before, after;
-	volatile uint64_t *p;
 	uint32_t w, other;
 
-	mock_begin(1);
-	p = map_anon(SIZE);
-	stamp(p, SIZE, 40);
-	w = window_of(p, SIZE);
+	begin_stamped(&w);
 	OK(gm_window_add(xgt_dom, taken, SIZE, XEN_GPUMEM_POLICY_MMIO,
 			 &other));
 	OK(gm_populate(xgt_dom, w, 0, SIZE, XEN_GPUMEM_POPULATE_WRITE, NULL));
@@ -392,10 +384,7 @@ static void domid_reused(void)
 	int old, other;
 	uint32_t w, w2;
 
-	mock_begin(1);
-	p = map_anon(SIZE);
-	stamp(p, SIZE, 40);
-	w = window_of(p, SIZE);
+	p = begin_stamped(&w);
 	CHECK_EQ(g_read(BASE), 40);
 	old = xgt_dom;
 	mock_kill(true);
