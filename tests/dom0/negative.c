@@ -394,14 +394,21 @@ static void tracked_first(void)
 
 	raw_attach();
 	for (int i = 0; i < 2; i++) {
+		struct xen_domctl context = { };
+
 		OK(guest_track(&xgt_guest, true));
 		ERR(raw_create(GFN, NR, &id), EOPNOTSUPP);
 		ERR(raw_create(XEN_LEND_PARKED, NR, &id), EOPNOTSUPP);
-		/* What was refused is not in the way of the next time. */
+		/* What was refused is not in the way: the guest migrates. */
+		OK(domctl(XEN_DOMCTL_gethvmcontext, &context));
+		/* Nor in that of the next time. */
 		OK(guest_track(&xgt_guest, false));
 	}
-	/* Control. */
+	/* Control: it was the tracking; and now it is the other way round. */
 	OK(raw_create(GFN, NR, &id));
+	ERR(guest_track(&xgt_guest, true), EBUSY);
+	OK(raw_map_one(id, 0, xgt_raw.bar, 1, RAW_RW));
+	CHECK_EQ(raw_take(id, 0, NR, 0), 1);
 	raw_detach();
 }
 
