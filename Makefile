@@ -16,7 +16,7 @@ help:
 	@echo '  check       build everything, run unit tests and the quick scenarios'
 	@echo ''
 	@echo 'More tests, same format:'
-	@echo '  check-full  every scenario, on PV and on PVH dom0'
+	@echo '  check-full  the slow scenarios too, on all kinds of dom0 that they name'
 	@echo '  check-igt   the IGT tests, all of them, on a PV dom0'
 	@echo '  soak        the long ones: hours'
 	@echo '  mutants     break one promise at a time; a named test must notice'
