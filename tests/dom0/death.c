@@ -6,12 +6,9 @@
  * After the guest's end the domain must really go: a frame that is still held
  * would leave it a zombie, which guest_gone() and the scenario's end notice.
  */
-#include "xgt.h"
+#include <pthread.h>
 
-/* Only now: lend.h would look for Xen's headers beside it. */
-#define __XEN_TOOLS__ 1
-#include <xen/xen.h>
-#include <xen/domctl.h>
+#include "xgt.h"
 
 #define LENGTH	(64 * PAGE)
 
@@ -96,27 +93,93 @@ static void destroyed(void)
 	all_gone(map);
 }
 
-/* Destroyed while a vCPU waits for memory that never comes. */
+/* Two vCPUs wait for memory that does not come. */
+static void both_wait(struct slow *s)
+{
+	slow_new(s, LENGTH);
+	OK(gm_window_add(xgt_dom, XGT_WINDOW, LENGTH, XEN_GPUMEM_POLICY_MMIO,
+			 &window));
+	OK(gm_bind(xgt_dom, window, 0, LENGTH, s->map, 0,
+		   XEN_GPUMEM_POLICY_INJECT));
+	cmd_start(0, XG_CMD_READ, XGT_WINDOW, 8);
+	CHECK_EQ(slow_wait(s), 0);
+	cmd_start(1, XG_CMD_READ, XGT_WINDOW + PAGE, 8);
+	CHECK_EQ(slow_wait(s), PAGE);
+}
+
+/* The answers come too late, for a domain that is gone. */
+static void served_too_late(struct slow *s)
+{
+	CHECK(!guest_alive(&xgt_guest));
+	slow_serve(s, 0, 1);
+	slow_serve(s, PAGE, 1);
+	OK(gm_window_remove(xgt_dom, window));
+	CHECK(!close(xgt_dom));
+}
+
 static void destroyed_mid_fault(void)
 {
 	struct slow s;
 
-	slow_new(&s, LENGTH);
-	OK(gm_window_add(xgt_dom, XGT_WINDOW, LENGTH, XEN_GPUMEM_POLICY_MMIO,
-			 &window));
-	OK(gm_bind(xgt_dom, window, 0, LENGTH, s.map, 0,
-		   XEN_GPUMEM_POLICY_INJECT));
-	cmd_start(0, XG_CMD_READ, XGT_WINDOW, 8);
-	CHECK_EQ(slow_wait(&s), 0);
-	cmd_start(1, XG_CMD_READ, XGT_WINDOW + PAGE, 8);
-	CHECK_EQ(slow_wait(&s), PAGE);
+	both_wait(&s);
 	guest_destroy(&xgt_guest);
-	CHECK(!guest_alive(&xgt_guest));
-	/* The answers come too late, for a domain that is gone. */
-	slow_serve(&s, 0, 1);
-	slow_serve(&s, PAGE, 1);
-	OK(gm_window_remove(xgt_dom, window));
-	CHECK(!close(xgt_dom));
+	served_too_late(&s);
+}
+
+/* Ended as crashed, with vCPUs that do not run and cannot be asked. */
+static void crashed_mid_fault(void)
+{
+	struct slow s;
+
+	both_wait(&s);
+	OK(xen_crash(xgt_guest.domid));
+	guest_gone(&xgt_guest, 60);
+	served_too_late(&s);
+}
+
+/* Populate and take away as fast as possible, until the guest is gone. */
+static void *restless(void *arg)
+{
+	volatile uint64_t *map = arg;
+	int ret;
+
+	do {
+		CHECK(!madvise((void *)map, LENGTH, MADV_DONTNEED));
+		ret = gm_populate(xgt_dom, window, 0, LENGTH, 0, NULL);
+	} while (!ret || ret == -EAGAIN);
+	ERR(ret, ESRCH);
+	return NULL;
+}
+
+static void end_mid_map(bool crash)
+{
+	volatile uint64_t *map = lend_something();
+	pthread_t thread[2];
+
+	fill(map, LENGTH, 1);
+	for (int i = 0; i < 2; i++)
+		CHECK(!pthread_create(&thread[i], NULL, restless, (void *)map));
+	cmd_start(0, XG_CMD_HAMMER, XGT_WINDOW, LENGTH, 1);
+	/* Control: the guest gets on, although both of them take away. */
+	cmd_advance(0, 1);
+	if (crash)
+		OK(xen_crash(xgt_guest.domid));
+	else
+		guest_destroy(&xgt_guest);
+	guest_gone(&xgt_guest, 60);
+	for (int i = 0; i < 2; i++)
+		CHECK(!pthread_join(thread[i], NULL));
+	all_gone(map);
+}
+
+static void destroyed_mid_map(void)
+{
+	end_mid_map(false);
+}
+
+static void crashed_mid_map(void)
+{
+	end_mid_map(true);
 }
 
 /* --- the number is used again -------------------------------------------------------- */
@@ -241,6 +304,12 @@ static const struct xgt_test tests[] = {
 	{ "L13-guest-destroyed", "L13,N16", destroyed,
 	  XGT_GUEST | XGT_ENDS_GUEST, 0 },
 	{ "L13-guest-destroyed-mid-fault", "L13,N16,N18", destroyed_mid_fault,
+	  XGT_GUEST | XGT_ENDS_GUEST, 0 },
+	{ "L13-guest-crashed-mid-fault", "L13", crashed_mid_fault,
+	  XGT_GUEST | XGT_ENDS_GUEST, 0 },
+	{ "L13-guest-destroyed-mid-map", "L13,N16", destroyed_mid_map,
+	  XGT_GUEST | XGT_ENDS_GUEST, 0 },
+	{ "L13-guest-crashed-mid-map", "L13,N16", crashed_mid_map,
 	  XGT_GUEST | XGT_ENDS_GUEST, 0 },
 };
 

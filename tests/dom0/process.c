@@ -142,7 +142,9 @@ static void empties(struct backend *b)
 /* The fd lives on elsewhere: the window stays, and does as the binding said. */
 static void backend_killed(void)
 {
-	for (int i = 0; i < DEATHS; i++) {
+	unsigned int deaths = xgt_rounds ? xgt_rounds : DEATHS;
+
+	for (unsigned int i = 0; i < deaths; i++) {
 		uint32_t policy = i & 1 ? XEN_GPUMEM_POLICY_ZERO :
 					  XEN_GPUMEM_POLICY_INJECT;
 		struct backend *b = backend_new(policy);
@@ -156,7 +158,7 @@ static void backend_killed(void)
 			  LENGTH / 2, 2);
 		cmd_advance(0, 1);
 		cmd_advance(1, 1);
-		usleep(i * 500);
+		usleep(i % 40 * 500);
 		xgt_kill(pid);
 		/* Both end by themselves: a write finds nothing and injects. */
 		CHECK_EQ(cmd_wait(0).status, XG_FAULT);
@@ -184,14 +186,16 @@ static void lone_backend(void *arg)
 /* The fd dies with the process: its windows are gone, nobody waits. */
 static void backend_killed_with_fd(void)
 {
-	for (int i = 0; i < DEATHS; i++) {
+	unsigned int deaths = xgt_rounds ? xgt_rounds : DEATHS;
+
+	for (unsigned int i = 0; i < deaths; i++) {
 		struct backend *b = backend_new(XEN_GPUMEM_POLICY_INJECT);
 		pid_t pid = xgt_fork(lone_backend, b);
 
 		wait_ready(b);
 		cmd_start(0, XG_CMD_TOUCH, XGT_WINDOW, LENGTH);
 		cmd_start(1, XG_CMD_TOUCH, XGT_WINDOW, LENGTH, 1, 5);
-		usleep(i * 500);
+		usleep(i % 40 * 500);
 		xgt_kill(pid);
 		/* However far they were: they end. */
 		cmd_wait(0);
@@ -337,7 +341,9 @@ static void slow_backend(void *arg)
 /* Killed with a fault that it could have served. */
 static void killed_mid_fault(void)
 {
-	for (int i = 0; i < 5; i++) {
+	unsigned int deaths = xgt_rounds ? xgt_rounds : DEATHS / 4;
+
+	for (unsigned int i = 0; i < deaths; i++) {
 		struct backend *b = backend_new(XEN_GPUMEM_POLICY_INJECT);
 		pid_t pid;
 
@@ -345,8 +351,7 @@ static void killed_mid_fault(void)
 		pid = xgt_fork(slow_backend, b);
 		wait_ready(b);
 		cmd_start(0, XG_CMD_READ, XGT_WINDOW, 8);
-		while (*b->ready != 2)
-			xgt_sleep_ms(2);
+		EVENTUALLY(*b->ready == 2);
 		CHECK(!box_done(&xgt_box, 0));
 		xgt_kill(pid);
 		CHECK_EQ(cmd_wait(0).status, XG_FAULT);
@@ -374,6 +379,68 @@ static void rmmod_busy(void)
 	CHECK_EQ(guest_read(XGT_WINDOW), 1);
 }
 
+static bool module_remove(void)
+{
+	return !syscall(SYS_delete_module, "xen_gpumem", O_NONBLOCK);
+}
+
+static void module_insert(void)
+{
+	int fd = open("/lib/modules/xen-gpumem.ko", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
+		FAIL("loading the module: %s", strerror(errno));
+	close(fd);
+}
+
+/*
+ * Lends to a guest that nobody is attached to.  The backend is killed, if it is
+ * @slow with a vCPU that waits for it.
+ */
+static void module_user(bool slow)
+{
+	struct backend *b = backend_new(XEN_GPUMEM_POLICY_INJECT);
+	pid_t pid;
+
+	xgt_dom = b->dom = second_fd();
+	box_open(&xgt_box, xgt_dom, xgt_guest.vcpus);
+	pid = xgt_fork(slow ? slow_backend : restless_backend, b);
+	wait_ready(b);
+	if (slow) {
+		cmd_start(0, XG_CMD_READ, XGT_WINDOW, 8);
+		EVENTUALLY(*b->ready == 2);
+	} else {
+		cmd_ok(0, XG_CMD_TOUCH, XGT_WINDOW, LENGTH);
+	}
+	CHECK(!module_remove());
+	xgt_kill(pid);
+	/* It is not the backend that keeps the module, but the fd, which is ours. */
+	CHECK(!module_remove());
+	if (slow)
+		CHECK_EQ(cmd_wait(0).status, XG_FAULT);
+	munmap((void *)xgt_box.page, PAGE);
+	close(xgt_dom);
+	munmap(b, PAGE);
+}
+
+/*
+ * Unloaded as soon as nobody uses it, and loaded again; a worker that comes
+ * back late may hold it for a moment.  Each round but the first is the control
+ * of the one before it: it uses what was loaded.
+ */
+static void rmmod_after(void)
+{
+	unsigned int rounds = xgt_rounds ? xgt_rounds : 2;
+
+	for (unsigned int i = 0; i < rounds; i++) {
+		module_user(!(i & 1));
+		EVENTUALLY(module_remove());
+		CHECK(access("/dev/xen/gpumem", F_OK) != 0);
+		module_insert();
+	}
+	CHECK(gm_node() >= 0);
+}
+
 static const struct xgt_test tests[] = {
 	{ "L11-unprivileged", "L11,L10", unprivileged, XGT_GUEST, 0 },
 	{ "L11-no-call-waits", "L11", no_call_waits, XGT_GUEST, 0 },
@@ -384,6 +451,7 @@ static const struct xgt_test tests[] = {
 	{ "L13-killed-mid-fault", "L13", killed_mid_fault, XGT_GUEST, 240 },
 	{ "L13-fd-closed", "L13", fd_closed, XGT_GUEST, 240 },
 	{ "L13-rmmod-busy", "L13", rmmod_busy, XGT_GUEST, 0 },
+	{ "L13-rmmod-after", "L13", rmmod_after, XGT_BARE, 0 },
 };
 
 XGT_MAIN(tests)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the toolstack's hypercalls tell and do that no file in dom0 does.
+ * What the toolstack's hypercalls do and tell that no program in dom0 does.
  */
 #include "xgt.h"
 
@@ -8,6 +8,7 @@
 #include <xen/xen.h>
 #include <xen/domctl.h>
 #include <xen/memory.h>
+#include <xen/sched.h>
 #include <xen/sysctl.h>
 
 /**
@@ -116,6 +117,23 @@ uint64_t xen_shared_info_frame(void)
 uint64_t xen_own_frames(void)
 {
 	return domain_info()->tot_pages;
+}
+
+/**
+ * xen_crash - have a domain shut down as crashed, wherever it is
+ * @domid: its number
+ */
+long xen_crash(int domid)
+{
+	struct sched_remote_shutdown *op = lend_buffer(sizeof(*op));
+	long ret;
+
+	op->domain_id = domid;
+	op->reason = SHUTDOWN_crash;
+	ret = raw_hypercall(__HYPERVISOR_sched_op, SCHEDOP_remote_shutdown,
+			    (uintptr_t)op, 0, 0, 0);
+	munmap(op, PAGE);
+	return ret;
 }
 
 /**

@@ -34,6 +34,7 @@ static struct shared {
 static bool guest_good;
 
 const struct xgt_test *xgt_running;
+unsigned int xgt_rounds;
 
 /**
  * xgt_now - seconds since some moment
@@ -327,6 +328,9 @@ static void run_process(const struct xgt_test *t)
 	int status = 0;
 	pid_t pid;
 
+	/* One that ends its guest is run for each round, and does just one. */
+	if (!(t->flags & XGT_ENDS_GUEST))
+		limit += xgt_rounds * 3;
 	fflush(NULL);
 	pid = fork();
 	if (!pid)
@@ -373,6 +377,26 @@ static bool prepare(const struct xgt_test *t)
 	return true;
 }
 
+/*
+ * What ends its guest gets a new one for each round; others do their rounds by
+ * themselves.
+ */
+static void run_rounds(const struct xgt_test *t)
+{
+	bool ends = t->flags & XGT_ENDS_GUEST;
+	unsigned int rounds = ends && xgt_rounds ? xgt_rounds : 1;
+
+	for (unsigned int i = 0; i < rounds; i++) {
+		if (i && !prepare(t))
+			return;
+		run_process(t);
+		if (shared->outcome == FAILED || ends)
+			guest_good = false;
+		if (shared->outcome != PASSED)
+			return;
+	}
+}
+
 static void run_test(const struct xgt_test *t)
 {
 	double since;
@@ -382,7 +406,7 @@ static void run_test(const struct xgt_test *t)
 	/* Booting a guest is not part of any test's time. */
 	since = prepare(t) ? xgt_now() : 0;
 	if (since)
-		run_process(t);
+		run_rounds(t);
 	else
 		since = xgt_now();
 	for (char *p = shared->reason; *p; p++)
@@ -394,8 +418,6 @@ static void run_test(const struct xgt_test *t)
 	       t->name, xgt_now() - since,
 	       shared->reason[0] && shared->outcome != PASSED ? " " : "",
 	       shared->outcome != PASSED ? shared->reason : "");
-	if (shared->outcome == FAILED || (t->flags & XGT_ENDS_GUEST))
-		guest_good = false;
 }
 
 static const char *wanted(void)
@@ -419,28 +441,62 @@ static const char *wanted(void)
 	return only;
 }
 
+/* Was the test asked for?  No names: all are. */
+static bool named(const char *name, int nr, char **names)
+{
+	for (int i = 0; i < nr; i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return nr <= 0;
+}
+
+/* A name that no test has would be a test that nobody misses. */
+static bool known(const char *name, const struct xgt_test *tests, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (!strcmp(tests[i].name, name))
+			return true;
+	fprintf(stderr, "there is no test %s\n", name);
+	return false;
+}
+
 /**
  * xgt_main - run the tests of a program
- * @argc: of main()
- * @argv: of main(); "-k": leave a good guest to the program that runs next
+ * @argc: of main(), or less if the program has taken arguments of its own
+ * @argv: of main(); "-k": leave a good guest to the program that runs next;
+ *	"-n ROUNDS": how often tests do what they do often; names of tests
  * @tests: the table
  * @nr: its length
  *
- * Return: exit status; the test lines tell what failed.
+ * Return: exit status, 2 if the arguments make no sense; the test lines tell
+ * what failed.
  */
 int xgt_main(int argc, char **argv, const struct xgt_test *tests, size_t nr)
 {
-	bool keep = argc > 1 && !strcmp(argv[1], "-k");
 	const char *only = wanted();
+	bool keep = false;
+	int opt;
 
+	while ((opt = getopt(argc, argv, "kn:")) != -1) {
+		if (opt == 'k')
+			keep = true;
+		else if (opt == 'n' && atoi(optarg) > 0)
+			xgt_rounds = atoi(optarg);
+		else
+			return 2;
+	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		return 1;
+	for (int i = optind; i < argc; i++)
+		if (!known(argv[i], tests, nr))
+			return 2;
 	guest_good = guest_find(&xgt_guest, GUEST, VCPUS);
 	for (size_t i = 0; i < nr; i++)
-		if (!only || !strcmp(only, tests[i].name))
+		if ((!only || !strcmp(only, tests[i].name)) &&
+		    named(tests[i].name, argc - optind, argv + optind))
 			run_test(&tests[i]);
 	if (!keep || !guest_good)
 		guest_destroy(&xgt_guest);

@@ -57,6 +57,8 @@ struct xgt_test {
 
 /* The one that runs: for a function that serves several entries of a table. */
 extern const struct xgt_test *xgt_running;
+/* Option -n of the program: rounds of what tests repeat; zero: a few. */
+extern unsigned int xgt_rounds;
 
 int xgt_main(int argc, char **argv, const struct xgt_test *tests, size_t nr);
 
@@ -339,6 +341,7 @@ long xen_populate(int domid, uint64_t gfn);
 long xen_depopulate(int domid, uint64_t gfn);
 uint64_t xen_shared_info_frame(void);
 uint64_t xen_own_frames(void);
+long xen_crash(int domid);
 
 /* --- ioreq.c: a device model --------------------------------------------------- */
 
