@@ -84,16 +84,12 @@ long xen_set_max_mem(int domid, uint64_t size)
 	return xen_domctl(&op);
 }
 
-static struct xen_domctl_getdomaininfo *domain_info(void)
+static bool domain_info(int domid, struct xen_domctl *op)
 {
-	struct xen_domctl *op = lend_buffer(sizeof(*op));
-
+	memset(op, 0, sizeof(*op));
 	op->cmd = XEN_DOMCTL_getdomaininfo;
-	op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-	op->domain = 0;
-	if (raw_hypercall(__HYPERVISOR_domctl, (uintptr_t)op, 0, 0, 0, 0))
-		FAIL("%s", "getdomaininfo failed");
-	return &op->u.getdomaininfo;
+	op->domain = domid;
+	return !xen_domctl(op) && op->u.getdomaininfo.domain == domid;
 }
 
 /**
@@ -106,17 +102,92 @@ static struct xen_domctl_getdomaininfo *domain_info(void)
  */
 uint64_t xen_shared_info_frame(void)
 {
-	return domain_info()->shared_info_frame;
+	struct xen_domctl op;
+
+	if (!domain_info(0, &op))
+		FAIL("%s", "getdomaininfo failed");
+	return op.u.getdomaininfo.shared_info_frame;
+}
+
+/**
+ * xen_frames_of - how many frames of RAM a domain has
+ * @domid: its number
+ *
+ * Those count that it gave back while others hold references on them.
+ *
+ * Return: the number; fails the test where Xen does not tell.
+ */
+uint64_t xen_frames_of(int domid)
+{
+	struct xen_domctl op;
+
+	if (!domain_info(domid, &op))
+		FAIL("Xen does not know domain %d", domid);
+	return op.u.getdomaininfo.tot_pages;
 }
 
 /**
  * xen_own_frames - how many frames of RAM this domain has
- *
- * Return: the number; fails the test where Xen does not tell.
  */
 uint64_t xen_own_frames(void)
 {
-	return domain_info()->tot_pages;
+	return xen_frames_of(0);
+}
+
+/**
+ * xen_domain_there - does Xen know a domain of that number?
+ * @domid: the number
+ *
+ * True for one that is dying, too, and cannot go because its memory is held.
+ */
+bool xen_domain_there(int domid)
+{
+	struct xen_domctl op;
+
+	return domain_info(domid, &op);
+}
+
+/**
+ * xen_set_target - give a domain device model privilege over another
+ * @domid: the one, for as long as it lives
+ * @target: the other, which Xen keeps as long, dead or alive
+ *
+ * Return: 0, or -EINVAL if it has such a target already, be it the same
+ */
+long xen_set_target(int domid, int target)
+{
+	struct xen_domctl op = { .cmd = XEN_DOMCTL_set_target,
+				 .domain = domid };
+
+	op.u.set_target.target = target;
+	return xen_domctl(&op);
+}
+
+/**
+ * xen_map_machine - put a machine frame into a domain, as if it were a device's
+ * @domid: its number
+ * @gfn: where
+ * @mfn: the frame; the domain gets the right to it, or loses it
+ * @add: or take it away
+ */
+long xen_map_machine(int domid, uint64_t gfn, uint64_t mfn, bool add)
+{
+	struct xen_domctl permit = { .cmd = XEN_DOMCTL_iomem_permission,
+				     .domain = domid };
+	struct xen_domctl map = { .cmd = XEN_DOMCTL_memory_mapping,
+				  .domain = domid };
+	long ret;
+
+	permit.u.iomem_permission.first_mfn = mfn;
+	permit.u.iomem_permission.nr_mfns = 1;
+	permit.u.iomem_permission.allow_access = add;
+	map.u.memory_mapping.first_gfn = gfn;
+	map.u.memory_mapping.first_mfn = mfn;
+	map.u.memory_mapping.nr_mfns = 1;
+	map.u.memory_mapping.add_mapping = add;
+	/* Only with the right to it, either way. */
+	ret = xen_domctl(add ? &permit : &map);
+	return ret ? ret : xen_domctl(add ? &map : &permit);
 }
 
 /**

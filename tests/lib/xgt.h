@@ -341,6 +341,10 @@ long xen_populate(int domid, uint64_t gfn);
 long xen_depopulate(int domid, uint64_t gfn);
 uint64_t xen_shared_info_frame(void);
 uint64_t xen_own_frames(void);
+uint64_t xen_frames_of(int domid);
+bool xen_domain_there(int domid);
+long xen_set_target(int domid, int target);
+long xen_map_machine(int domid, uint64_t gfn, uint64_t mfn, bool add);
 long xen_crash(int domid);
 
 /* --- ioreq.c: a device model --------------------------------------------------- */
