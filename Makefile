@@ -13,6 +13,7 @@ in-root := testbed/in-root
 help:
 	@echo 'To see it work:'
 	@echo '  demo        a guest draws into a buffer in VRAM while the host moves it'
+	@echo '              (DOM0=pvh: under a PVH dom0)'
 	@echo '  check       build everything, run unit tests and the quick scenarios'
 	@echo ''
 	@echo 'More tests, same format:'
@@ -67,7 +68,7 @@ image: module tests
 	@testbed/image.sh
 
 demo: xen image
-	@testbed/demo
+	@testbed/demo $(if $(DOM0),--dom0 $(DOM0))
 
 check: xen image
 	@testbed/check quick
