@@ -13,41 +13,8 @@
 
 #include "xgt.h"
 
-#define __XEN_TOOLS__
-#include <xen/xen.h>
-#include <xen/domctl.h>
-
 #define GFN	(XGT_WINDOW / PAGE)
 #define NR	65536
-#define CHUNK	512
-
-static void borrower_new(void)
-{
-	struct xen_domctl vcpus = { .cmd = XEN_DOMCTL_max_vcpus };
-	long domid = xen_domain_new(-1, 0);
-
-	if (domid < 0)
-		FAIL("no domain: %s", xgt_errname(-domid));
-	xgt_guest.domid = domid;
-	OK(xen_set_pool_size(domid, 4 * MIB));
-	vcpus.domain = domid;
-	vcpus.u.max_vcpus.max = 1;
-	OK(xen_domctl(&vcpus));
-}
-
-/* All of the window, in entries of 4 KiB: the frames are not aligned to more. */
-static void lend_all(uint32_t id)
-{
-	uint32_t done;
-
-	for (uint32_t at = 0; at < NR; at += done) {
-		uint32_t nr = CHUNK - at % CHUNK;
-
-		xgt_raw.extents[0] = (struct xen_lend_extent){
-			at, xgt_raw.bar + 1, nr, RAW_RW };
-		OK(raw_map(id, 1, &done));
-	}
-}
 
 static void *destroy(void *domid)
 {
@@ -83,11 +50,10 @@ static void dying(void)
 	int domid;
 	long ret;
 
-	borrower_new();
-	domid = xgt_guest.domid;
+	domid = xgt_guest.domid = xen_borrower_new();
 	raw_attach();
 	OK(raw_create(GFN, NR, &id));
-	lend_all(id);
+	raw_fill(id, NR);
 	/* Control: nothing of it is an error yet. */
 	OK(poll_one());
 	OK(inspect_last(id));

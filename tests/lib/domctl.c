@@ -72,6 +72,25 @@ void xen_domain_destroy(int domid)
 }
 
 /**
+ * xen_borrower_new - a domain to lend to: a vCPU that never runs, page tables
+ *
+ * Return: its number.
+ */
+int xen_borrower_new(void)
+{
+	struct xen_domctl vcpus = { .cmd = XEN_DOMCTL_max_vcpus };
+	long domid = xen_domain_new(-1, 0);
+
+	if (domid < 0)
+		FAIL("no domain: %s", xgt_errname(-domid));
+	OK(xen_set_pool_size(domid, 4 * MIB));
+	vcpus.domain = domid;
+	vcpus.u.max_vcpus.max = 1;
+	OK(xen_domctl(&vcpus));
+	return domid;
+}
+
+/**
  * xen_set_max_mem - how much RAM a guest may have
  * @domid: the guest
  * @size: bytes

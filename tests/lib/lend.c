@@ -69,11 +69,11 @@ void *lend_buffer(size_t size)
 
 /**
  * lend_raw - one XENMEM_lend_op
- * @op: the argument; copied to a safe place and back
+ * @op: the argument; copied to a safe place of the thread's own, and back
  */
 long lend_raw(struct xen_lend_op *op)
 {
-	static struct xen_lend_op *buffer;
+	static __thread struct xen_lend_op *buffer;
 	long ret;
 
 	if (!buffer)

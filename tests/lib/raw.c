@@ -148,6 +148,28 @@ long raw_map_one(uint32_t id, uint64_t index, uint64_t frame, uint32_t nr,
 }
 
 /**
+ * raw_fill - MAP something at each index of a window that is empty
+ * @id: of the window
+ * @nr: its frames
+ *
+ * In entries of 4 KiB: the frames are not aligned to more.
+ */
+void raw_fill(uint32_t id, uint32_t nr)
+{
+	const uint32_t chunk = 512;
+	uint32_t done;
+
+	for (uint32_t at = 0; at < nr; at += done) {
+		uint32_t n = chunk - at % chunk;
+
+		xgt_raw.extents[0] = (struct xen_lend_extent){
+			at, xgt_raw.bar + 1, n < nr - at ? n : nr - at,
+			RAW_RW };
+		OK(raw_map(id, 1, &done));
+	}
+}
+
+/**
  * raw_revoke - REVOKE
  * @id: of the window
  * @index: first frame

@@ -303,6 +303,7 @@ long raw_destroy(uint32_t id);
 long raw_map(uint32_t id, uint32_t nr, uint32_t *done);
 long raw_map_one(uint32_t id, uint64_t index, uint64_t frame, uint32_t nr,
 		 uint32_t attr);
+void raw_fill(uint32_t id, uint32_t nr);
 long raw_revoke(uint32_t id, uint64_t index, uint64_t nr, uint64_t *cleared);
 uint64_t raw_take(uint32_t id, uint64_t index, uint64_t nr, uint32_t flags);
 unsigned int raw_poll(uint32_t max, uint32_t flags, uint32_t *more);
@@ -332,6 +333,7 @@ struct xen_domctl;
 long xen_domctl(struct xen_domctl *op);
 long xen_domain_new(int domid, uint32_t flags);
 void xen_domain_destroy(int domid);
+int xen_borrower_new(void);
 long xen_set_max_mem(int domid, uint64_t size);
 uint32_t xen_log_end(void);
 uint64_t xen_pool_size(int domid);
