@@ -139,6 +139,51 @@ AT(xen_gpumem_event, error, 32, 4);
 AT(xen_gpumem_event, access, 36, 4);
 END(xen_gpumem_event, access);
 
+SIZE(xen_gpumem_export_grants, 32);
+AT(xen_gpumem_export_grants, size, 0, 4);
+AT(xen_gpumem_export_grants, flags, 4, 4);
+AT(xen_gpumem_export_grants, refs, 8, 8);
+AT(xen_gpumem_export_grants, count, 16, 4);
+AT(xen_gpumem_export_grants, out_failed, 20, 4);
+AT(xen_gpumem_export_grants, out_id, 24, 4);
+AT(xen_gpumem_export_grants, __reserved, 28, 4);
+END(xen_gpumem_export_grants, __reserved);
+
+SIZE(xen_gpumem_frames, 16);
+AT(xen_gpumem_frames, gpa, 0, 8);
+AT(xen_gpumem_frames, length, 8, 8);
+END(xen_gpumem_frames, length);
+
+SIZE(xen_gpumem_export_frames, 32);
+AT(xen_gpumem_export_frames, size, 0, 4);
+AT(xen_gpumem_export_frames, flags, 4, 4);
+AT(xen_gpumem_export_frames, ranges, 8, 8);
+AT(xen_gpumem_export_frames, nr_ranges, 16, 4);
+AT(xen_gpumem_export_frames, out_failed, 20, 4);
+AT(xen_gpumem_export_frames, out_id, 24, 4);
+AT(xen_gpumem_export_frames, __reserved, 28, 4);
+END(xen_gpumem_export_frames, __reserved);
+
+SIZE(xen_gpumem_export_revoke, 8);
+AT(xen_gpumem_export_revoke, size, 0, 4);
+AT(xen_gpumem_export_revoke, id, 4, 4);
+END(xen_gpumem_export_revoke, id);
+
+SIZE(xen_gpumem_export_query, 56);
+AT(xen_gpumem_export_query, size, 0, 4);
+AT(xen_gpumem_export_query, flags, 4, 4);
+AT(xen_gpumem_export_query, id, 8, 4);
+AT(xen_gpumem_export_query, out_flags, 12, 4);
+AT(xen_gpumem_export_query, out_state, 16, 4);
+AT(xen_gpumem_export_query, out_attached, 20, 4);
+AT(xen_gpumem_export_query, out_mapped, 24, 4);
+AT(xen_gpumem_export_query, out_static, 28, 4);
+AT(xen_gpumem_export_query, out_mmaps, 32, 4);
+AT(xen_gpumem_export_query, out_vmaps, 36, 4);
+AT(xen_gpumem_export_query, out_pages, 40, 8);
+AT(xen_gpumem_export_query, out_segments, 48, 8);
+END(xen_gpumem_export_query, out_segments);
+
 ASSERT(XEN_GPUMEM_TYPE == 0xB9 && XEN_GPUMEM_ABI == 1);
 ASSERT(XEN_GPUMEM_INFO == 0xB900 && XEN_GPUMEM_OPEN_DOMAIN == 0xB901);
 ASSERT(XEN_GPUMEM_WINDOW_ADD == 0xB902 && XEN_GPUMEM_WINDOW_REMOVE == 0xB903);
@@ -160,3 +205,9 @@ ASSERT(XEN_GPUMEM_ACCESS_READ == 1 && XEN_GPUMEM_ACCESS_WRITE == 2);
 ASSERT(XEN_GPUMEM_ACCESS_EXEC == 4);
 ASSERT(XEN_GPUMEM_BIND_READONLY == 1 && XEN_GPUMEM_BIND_WRITE_FIRST == 2);
 ASSERT(XEN_GPUMEM_BIND_REPLACE == 4 && XEN_GPUMEM_POPULATE_WRITE == 1);
+ASSERT(XEN_GPUMEM_EXPORT_GRANTS == 0xB920 && XEN_GPUMEM_EXPORT_FRAMES == 0xB921);
+ASSERT(XEN_GPUMEM_EXPORT_REVOKE == 0xB922 && XEN_GPUMEM_EXPORT_QUERY == 0xB923);
+ASSERT(XEN_GPUMEM_FEAT_EXPORT == 16 && XEN_GPUMEM_EXPORT_READONLY == 1);
+ASSERT(XEN_GPUMEM_EXPORT_CLOEXEC == 2 && XEN_GPUMEM_EXPORT_REVOCABLE == 4);
+ASSERT(XEN_GPUMEM_EXPORT_REVOKED == 1 && XEN_GPUMEM_EXPORT_RETURNED == 2);
+ASSERT(XEN_GPUMEM_EXPORT_QUERY_NEXT == 1 && XEN_GPUMEM_MAX_FRAMES == 65536);

@@ -2,7 +2,7 @@
 /*
  * Lending host memory to a Xen guest: the interface of /dev/xen/gpumem.
  *
- * Three objects:
+ * The objects:
  *
  * - A *domain fd* stands for one guest, for its whole life: it names the guest
  *   by number and generation, so that it never reaches another guest that is
@@ -19,6 +19,7 @@
  *   later, with mmap(MAP_FIXED) say, is what the guest sees from then on.
  *   Nothing is pinned: the kernel moves, writes back, swaps and migrates the
  *   memory as if nobody else used it.
+ * - An *export* is the other way round: pages of the guest as a dma-buf.
  *
  * The guest's first access to a page brings it in, by the host's own page
  * fault path; the vCPU waits and the guest notices nothing.  No call ever waits
@@ -101,10 +102,10 @@ struct xen_gpumem_info {
 /*
  * What a domain fd may be used for.  LEND: windows and bindings.  REMOVE:
  * WINDOW_REMOVE on windows that any fd of the guest has added, to clean up
- * after a backend.
+ * after a backend.  EXPORT_GRANTS, EXPORT_FRAMES: the calls of those names, for
+ * the guest's pages by grant reference or by guest address.
  */
 #define XEN_GPUMEM_RIGHT_LEND		(1U << 0)
-/* Reserved for the export of guest memory: EOPNOTSUPP today. */
 #define XEN_GPUMEM_RIGHT_EXPORT_GRANTS	(1U << 1)
 #define XEN_GPUMEM_RIGHT_EXPORT_FRAMES	(1U << 2)
 #define XEN_GPUMEM_RIGHT_REMOVE		(1U << 3)
@@ -550,5 +551,184 @@ struct xen_gpumem_event {
 	__s32 error;
 	__u32 access;
 };
+
+/*
+ * Export, the other way round: the guest's own pages as a dma-buf like any
+ * other, for the host's devices and programs.  It holds them, not copies, until
+ * its last user is gone: longer than the guest itself, if need be, whose
+ * remains stay in Xen until then.
+ */
+
+#define XEN_GPUMEM_FEAT_EXPORT		(1ULL << 4)	/* the calls below */
+
+/*
+ * Nobody on the host writes: no writable mmap(), no vmap, no mapping for DMA
+ * but to read.
+ */
+#define XEN_GPUMEM_EXPORT_READONLY	(1U << 0)
+#define XEN_GPUMEM_EXPORT_CLOEXEC	(1U << 1)
+/* Importers that could not let go when told to cannot attach (EOPNOTSUPP). */
+#define XEN_GPUMEM_EXPORT_REVOCABLE	(1U << 2)
+
+/**
+ * struct xen_gpumem_export_grants - XEN_GPUMEM_EXPORT_GRANTS
+ * @size: sizeof(struct xen_gpumem_export_grants)
+ * @flags: XEN_GPUMEM_EXPORT_* bits
+ * @refs: address of an array of __u32, the pages in order.  One may be there
+ *	more than once; the hypervisor maps it 127 times at most
+ * @count: references, not zero
+ * @out_failed: OUT: after an error that one reference caused, its index; else
+ *	@count.  Set on errors too
+ * @out_id: OUT: its id, for EXPORT_REVOKE and EXPORT_QUERY on this fd
+ * @__reserved: zero
+ *
+ * Returns the file descriptor of a dma-buf.  The guest must have granted the
+ * pages to this domain, with write access unless READONLY is set; it gets them
+ * back when the dma-buf is released or revoked.  Closing the domain fd does
+ * nothing to a dma-buf, but takes the way to revoke it.
+ *
+ * The descriptor is not there before @out_id was written.  The size is limited
+ * by the fd's maker, and by the driver's parameter max_export_mib.
+ *
+ * Errors: EPERM the fd has no right to export grants, or the hypervisor's
+ * policy forbids it; EACCES a reference is outside of the ranges of that right,
+ * or granted for reading only and READONLY is not set (out_failed); ENXIO a
+ * reference that the guest has not granted to this domain, or that is of no
+ * memory (out_failed); EAGAIN a page that the guest's pager has taken out
+ * (out_failed); ENOSPC one of the fd's limits, or larger than any export may
+ * be; ENOBUFS the hypervisor cannot keep that many grants mapped; EMFILE,
+ * ENFILE; EINTR only a signal that ends the process.  ESRCH is for a guest
+ * whose number is free again: what is left of a dead one gives no new pages.
+ */
+struct xen_gpumem_export_grants {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 refs;
+	__u32 count;
+	__u32 out_failed;
+	__u32 out_id;
+	__u32 __reserved;
+};
+
+#define XEN_GPUMEM_EXPORT_GRANTS	_IO(XEN_GPUMEM_TYPE, 0x20)
+
+/**
+ * struct xen_gpumem_frames - guest addresses of an export
+ * @gpa: first address
+ * @length: bytes, not zero
+ */
+struct xen_gpumem_frames {
+	__aligned_u64 gpa;
+	__aligned_u64 length;
+};
+
+#define XEN_GPUMEM_MAX_FRAMES		65536
+
+/**
+ * struct xen_gpumem_export_frames - XEN_GPUMEM_EXPORT_FRAMES
+ * @size: sizeof(struct xen_gpumem_export_frames)
+ * @flags: XEN_GPUMEM_EXPORT_* bits
+ * @ranges: address of an array of struct xen_gpumem_frames: the buffer's pages
+ *	in order.  They may overlap
+ * @nr_ranges: its length, 1 to XEN_GPUMEM_MAX_FRAMES
+ * @out_failed: OUT: after an error that one page caused, its index in the
+ *	buffer; else a number that is past them all.  Set on errors too
+ * @out_id: OUT: as of EXPORT_GRANTS
+ * @__reserved: zero
+ *
+ * As EXPORT_GRANTS, of the pages that are at those addresses now; the guest is
+ * not asked.  They stay the buffer's when the guest puts others there.  The
+ * addresses of a PV guest are the machine's.
+ *
+ * On a PV host they have no struct page: importers without allow_peer2peer
+ * cannot map them for DMA (EOPNOTSUPP).
+ *
+ * Errors: EPERM the fd has no right to export frames, or the hypervisor's
+ * policy forbids it; EACCES a range is outside of those of that right
+ * (out_failed: its first page); ENXIO no RAM of the guest's there (out_failed);
+ * EAGAIN a page that the guest's pager has taken out (out_failed); ENOSPC one
+ * of the fd's limits, or larger than any export may be; EMFILE, ENFILE;
+ * EOPNOTSUPP a PV host that is not the first domain; EINTR, ESRCH as
+ * EXPORT_GRANTS.
+ */
+struct xen_gpumem_export_frames {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 ranges;
+	__u32 nr_ranges;
+	__u32 out_failed;
+	__u32 out_id;
+	__u32 __reserved;
+};
+
+#define XEN_GPUMEM_EXPORT_FRAMES	_IO(XEN_GPUMEM_TYPE, 0x21)
+
+/**
+ * struct xen_gpumem_export_revoke - XEN_GPUMEM_EXPORT_REVOKE
+ * @size: sizeof(struct xen_gpumem_export_revoke)
+ * @id: which
+ *
+ * Takes the memory away from whoever uses the dma-buf, and gives it back to
+ * the guest.  Dynamic importers are told to let go, accesses through mmap()
+ * get SIGBUS, and new uses fail with ENODEV.  When it returns 0, nothing on
+ * this host reaches the memory any more.  Works on a dead domain, and twice.
+ *
+ * The driver's parameter export_revoke_ms says how long it waits for users:
+ * for mappings, and then for work of devices that is under way.
+ *
+ * Errors: ENOENT no such export of this fd, or its last user is gone; EBUSY an
+ * importer that cannot let go has it mapped: nothing was changed; ETIMEDOUT
+ * somebody has not let go yet: no new use is possible, and the pages are still
+ * held; call again to wait on; EINTR a signal came first: call again
+ */
+struct xen_gpumem_export_revoke {
+	__u32 size;
+	__u32 id;
+};
+
+#define XEN_GPUMEM_EXPORT_REVOKE	_IO(XEN_GPUMEM_TYPE, 0x22)
+
+/* Describe the first export whose id is larger; zero is less than all. */
+#define XEN_GPUMEM_EXPORT_QUERY_NEXT	(1U << 0)
+
+#define XEN_GPUMEM_EXPORT_REVOKED	(1U << 0)	/* no new uses */
+#define XEN_GPUMEM_EXPORT_RETURNED	(1U << 1)	/* the guest has it */
+
+/**
+ * struct xen_gpumem_export_query - XEN_GPUMEM_EXPORT_QUERY
+ * @size: sizeof(struct xen_gpumem_export_query)
+ * @flags: zero, or XEN_GPUMEM_EXPORT_QUERY_NEXT
+ * @id: IN: which; OUT: the one that is described
+ * @out_flags: flags it was made with
+ * @out_state: XEN_GPUMEM_EXPORT_REVOKED, XEN_GPUMEM_EXPORT_RETURNED
+ * @out_attached: devices attached
+ * @out_mapped: mappings for DMA that exist now
+ * @out_static: of them, those of importers that cannot let go
+ * @out_mmaps: mappings of processes
+ * @out_vmaps: one if the kernel has it mapped
+ * @out_pages: pages
+ * @out_segments: pieces of adjoining bus addresses in the last mapping for DMA
+ *	that was made
+ *
+ * A snapshot; works on a dead guest.
+ *
+ * Errors: ENOENT no such export of this fd, or none after it.
+ */
+struct xen_gpumem_export_query {
+	__u32 size;
+	__u32 flags;
+	__u32 id;
+	__u32 out_flags;
+	__u32 out_state;
+	__u32 out_attached;
+	__u32 out_mapped;
+	__u32 out_static;
+	__u32 out_mmaps;
+	__u32 out_vmaps;
+	__aligned_u64 out_pages;
+	__aligned_u64 out_segments;
+};
+
+#define XEN_GPUMEM_EXPORT_QUERY		_IO(XEN_GPUMEM_TYPE, 0x23)
 
 #endif /* _UAPI_XEN_GPUMEM_H */

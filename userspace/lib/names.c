@@ -100,6 +100,7 @@ static const struct bit feature_bits[] = {
 	{ XEN_GPUMEM_FEAT_SOURCE_FD, "source-fd" },
 	{ XEN_GPUMEM_FEAT_DERIVE, "derive" },
 	{ XEN_GPUMEM_FEAT_EVENTS, "events" },
+	{ XEN_GPUMEM_FEAT_EXPORT, "export" },
 };
 
 static int bits_format(uint64_t set, const struct bit *bits, size_t nr,
