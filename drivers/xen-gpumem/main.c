@@ -97,6 +97,8 @@ union gpumem_cmd {
  * @out: when the structure is written back
  * @execute: does it.  Return: an error, or not less than zero
  * @undo: undoes it, where the result could not be told; NULL: there is nothing
+ * @finish: for calls that reserve a descriptor: puts its file there, or, where
+ *	that could not be told, away
  */
 struct gpumem_call {
 	unsigned int cmd;
@@ -105,6 +107,7 @@ struct gpumem_call {
 	enum { GPUMEM_OUT_NEVER, GPUMEM_OUT_DONE, GPUMEM_OUT_ALWAYS } out;
 	long (*execute)(struct gpumem_file *file, void *arg);
 	void (*undo)(struct gpumem_file *file, void *arg);
+	void (*finish)(struct gpumem_file *file, void *arg, int fd, bool told);
 };
 
 #define GPUMEM_CALL(_cmd, _struct, _last, _out, _execute, ...)		\
@@ -162,6 +165,7 @@ static long gpumem_call(struct gpumem_file *file,
 			const struct gpumem_call *call, void __user *arg)
 {
 	union gpumem_cmd buf;
+	bool told;
 	long ret;
 
 	ret = gpumem_call_fetch(&buf, call->size, call->min_size, arg);
@@ -171,12 +175,12 @@ static long gpumem_call(struct gpumem_file *file,
 	if (call->out == GPUMEM_OUT_NEVER ||
 	    (ret < 0 && call->out == GPUMEM_OUT_DONE))
 		return ret;
-	if (copy_to_user(arg, &buf, min(call->size, buf.info.size))) {
-		if (call->undo && !ret)
-			call->undo(file, &buf);
-		return -EFAULT;
-	}
-	return ret;
+	told = !copy_to_user(arg, &buf, min(call->size, buf.info.size));
+	if (call->finish && ret >= 0)
+		call->finish(file, &buf, ret, told);
+	if (call->undo && !ret && !told)
+		call->undo(file, &buf);
+	return told ? ret : -EFAULT;
 }
 
 static const struct gpumem_call *gpumem_call_find(unsigned int cmd)
