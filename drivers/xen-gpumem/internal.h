@@ -548,6 +548,9 @@ void gpumem_suspend_exit(void);
 void gpumem_suspend_enter(void);
 void gpumem_suspend_leave(void);
 
+/* pages-grant.c */
+bool gpumem_exports_ok(void);
+
 /* zero.c */
 int gpumem_zero_init(void);
 void gpumem_zero_exit(void);
