@@ -136,4 +136,15 @@ gpumem_export_bus(const struct gpumem_export *export, unsigned int index)
 /* pages-grant.c */
 int gpumem_grants_map(struct gpumem_export *export, u64 refs, u32 *failed);
 
+/* pages-frame.c */
+int gpumem_frames_map(struct gpumem_export *export, u64 ranges, u32 *failed);
+
+/* export-pv.c */
+bool gpumem_export_cpu_ok(void);
+void *gpumem_pv_reserve(unsigned int nr);
+int gpumem_pv_set(void *vaddr, const u64 *frames, unsigned int nr,
+		  pgprot_t prot, bool translate, u16 domid, unsigned int *done);
+int gpumem_pv_flush(void);
+u64 gpumem_pv_frame(void *vaddr);
+
 #endif /* _XEN_GPUMEM_EXPORT_H */
