@@ -147,4 +147,10 @@ int gpumem_pv_set(void *vaddr, const u64 *frames, unsigned int nr,
 int gpumem_pv_flush(void);
 u64 gpumem_pv_frame(void *vaddr);
 
+/* export-cpu.c */
+int gpumem_export_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);
+void gpumem_export_zap(struct gpumem_export *export);
+void *gpumem_export_vmap(struct gpumem_export *export);
+void gpumem_export_vunmap(struct gpumem_export *export);
+
 #endif /* _XEN_GPUMEM_EXPORT_H */
