@@ -10,6 +10,9 @@
 #ifndef XEN_GPUMEM_COMPAT_H
 #define XEN_GPUMEM_COMPAT_H
 
+#include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
+#include <linux/file.h>
 #include <linux/hmm.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
@@ -75,5 +78,95 @@ static inline int gpumem_hmm_fault(struct hmm_range *range,
 	return ret;
 #endif
 }
+
+/**
+ * gpumem_attach_revocable - does an importer let go when it is told to?
+ * @attach: the importer
+ *
+ * Before 7.1 importers are told only where the kernel was configured so, which
+ * no distribution's is: there the answer is no.
+ */
+static inline bool gpumem_attach_revocable(struct dma_buf_attachment *attach)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0)
+	return dma_buf_attach_revocable(attach);
+#else
+	return IS_ENABLED(CONFIG_DMABUF_MOVE_NOTIFY) && attach->importer_ops;
+#endif
+}
+
+/**
+ * gpumem_invalidate_mappings - tell importers to let go
+ * @dmabuf: the buffer; its dma_resv is held
+ */
+static inline void gpumem_invalidate_mappings(struct dma_buf *dmabuf)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0)
+	dma_buf_invalidate_mappings(dmabuf);
+#else
+	dma_buf_move_notify(dmabuf);
+#endif
+}
+
+/**
+ * gpumem_fd_install - put a dma-buf behind a descriptor
+ * @dmabuf: the buffer; its reference goes to the descriptor
+ * @fd: reserved with get_unused_fd_flags()
+ *
+ * Before 7.3 there is no trace point to pass on the way.
+ */
+static inline void gpumem_fd_install(struct dma_buf *dmabuf, int fd)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+	dma_buf_fd_install(dmabuf, fd);
+#else
+	fd_install(fd, dmabuf->file);
+#endif
+}
+
+/**
+ * gpumem_dma_map - map what has no struct page for a device, under PV
+ * @dev: the device, which can reach it
+ * @phys: where it is on the bus
+ * @size: bytes
+ * @dir: which way
+ *
+ * Before 6.18 the DMA layer has another call for that, which not every version
+ * of swiotlb-xen serves, and which gives back what it got where it does.
+ *
+ * Return: the address for the device
+ */
+static inline dma_addr_t gpumem_dma_map(struct device *dev, phys_addr_t phys,
+					size_t size,
+					enum dma_data_direction dir)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+	return dma_map_phys(dev, phys, size, dir, DMA_ATTR_MMIO);
+#else
+	return phys;
+#endif
+}
+
+/**
+ * gpumem_dma_unmap - undo gpumem_dma_map()
+ * @dev: the device
+ * @address: what it got
+ * @size: bytes
+ * @dir: which way
+ */
+static inline void gpumem_dma_unmap(struct device *dev, dma_addr_t address,
+				    size_t size, enum dma_data_direction dir)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+	dma_unmap_phys(dev, address, size, dir, DMA_ATTR_MMIO);
+#endif
+}
+
+/* The argument became a string. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define GPUMEM_IMPORT_DMA_BUF	"DMA_BUF"
+#else
+#define GPUMEM_IMPORT_DMA_BUF	DMA_BUF
+#endif
 
 #endif /* XEN_GPUMEM_COMPAT_H */

@@ -335,7 +335,7 @@ static bool gpumem_ctx_lingers(u64 serial)
 void gpumem_ctx_close(struct gpumem_ctx *ctx)
 {
 	u64 serial = ctx->serial;
-	bool attached;
+	bool wait;
 
 	mutex_lock(&gpumem_ctx_lock);
 	if (--ctx->users) {
@@ -356,10 +356,13 @@ void gpumem_ctx_close(struct gpumem_ctx *ctx)
 	spin_unlock(&gpumem_closed_lock);
 	mutex_unlock(&gpumem_ctx_lock);
 
-	/* Nobody works for one that only names its guest. */
-	attached = ctx->attached;
+	/*
+	 * Nobody works for one that only names its guest; and who has an
+	 * export has it for longer than anyone would wait.
+	 */
+	wait = ctx->attached && !atomic_read(&ctx->exports);
 	gpumem_ctx_put(ctx);
-	if (!attached)
+	if (!wait)
 		return;
 	wait_event_timeout(gpumem_ctx_gone, !gpumem_ctx_lingers(serial),
 			   GPUMEM_LINGER);

@@ -153,4 +153,10 @@ void gpumem_export_zap(struct gpumem_export *export);
 void *gpumem_export_vmap(struct gpumem_export *export);
 void gpumem_export_vunmap(struct gpumem_export *export);
 
+/* export-buf.c */
+struct dma_buf *gpumem_export_buf(struct gpumem_export *export);
+
+/* export.c */
+void gpumem_export_release(struct gpumem_export *export);
+
 #endif /* _XEN_GPUMEM_EXPORT_H */

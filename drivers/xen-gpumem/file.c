@@ -45,6 +45,7 @@ static void gpumem_file_end(struct gpumem_file *file)
 	if (file->ctx)
 		gpumem_ctx_put(file->ctx);
 	mutex_destroy(&file->events.reader);
+	xa_destroy(&file->exports);
 	kfree(file->ranges);
 	kfree(file);
 }
@@ -105,6 +106,7 @@ static struct gpumem_file *gpumem_file_create(u32 rights,
 	if (!file)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&file->ref);
+	xa_init_flags(&file->exports, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	INIT_LIST_HEAD(&file->link);
 	INIT_WORK(&file->free, gpumem_file_work);
 	file->rights = rights;

@@ -64,6 +64,7 @@
 #include "extent.h"
 #include "hv.h"
 
+struct dma_buf;
 struct gpumem_mapping;
 
 /* Records fetched by one poll. */
@@ -200,6 +201,7 @@ struct gpumem_usage {
  * @attached: it is an attachment; else it only names the guest, for fds that
  *	lend nothing.  Constant
  * @serial: tells contexts apart that follow each other at one address
+ * @exports: those that keep the memory, for as long as somebody likes
  * @dead: the guest is gone; set once
  * @files_lock: protects @files; a leaf but for wake-ups
  * @files: open fds, to be told
@@ -219,6 +221,7 @@ struct gpumem_ctx {
 	unsigned int users;
 	bool attached;
 	u64 serial;
+	atomic_t exports;
 	bool dead;
 	spinlock_t files_lock;
 	struct list_head files;
@@ -274,6 +277,8 @@ struct gpumem_events {
  * @used: what of them is used, by children too; by gpumem_ctx.usage_lock
  * @server: serves the faults in its windows; set once, with the first window
  * @free: the end, where there is a @server
+ * @exports: struct gpumem_export by id; its own lock
+ * @next_export: next id, by the lock of @exports
  * @events: to be read
  */
 struct gpumem_file {
@@ -290,6 +295,8 @@ struct gpumem_file {
 	struct gpumem_usage used;
 	struct gpumem_server *server;
 	struct work_struct free;
+	struct xarray exports;
+	u32 next_export;
 	struct gpumem_events events;
 };
 
@@ -547,6 +554,28 @@ int gpumem_suspend_init(void);
 void gpumem_suspend_exit(void);
 void gpumem_suspend_enter(void);
 void gpumem_suspend_leave(void);
+
+/**
+ * struct gpumem_export_call - a call that makes an export
+ * @grants: the structure of the one,
+ * @frames: or of the other
+ * @dmabuf: OUT: what its descriptor stands for, once the caller was told
+ */
+struct gpumem_export_call {
+	union {
+		struct xen_gpumem_export_grants grants;
+		struct xen_gpumem_export_frames frames;
+	};
+	struct dma_buf *dmabuf;
+};
+
+/* export.c */
+void gpumem_export_finish(struct gpumem_file *file, void *arg, int fd,
+			  bool told);
+long gpumem_export_grants(struct gpumem_file *file, void *arg);
+long gpumem_export_frames(struct gpumem_file *file, void *arg);
+long gpumem_export_revoke(struct gpumem_file *file, void *arg);
+long gpumem_export_query(struct gpumem_file *file, void *arg);
 
 /* pages-grant.c */
 bool gpumem_exports_ok(void);

@@ -67,6 +67,8 @@ static long gpumem_info(struct gpumem_file *file, void *arg)
 			    XEN_GPUMEM_FEAT_DERIVE | XEN_GPUMEM_FEAT_EVENTS;
 	if (gpumem_hv->mock)
 		cmd->out_features |= XEN_GPUMEM_FEAT_MOCK;
+	if (gpumem_exports_ok())
+		cmd->out_features |= XEN_GPUMEM_FEAT_EXPORT;
 	cmd->out_rights = file ? file->rights : 0;
 	cmd->out_max_windows = info.max_windows;
 	cmd->out_max_bindings = READ_ONCE(gpumem_max_bindings);
@@ -87,6 +89,9 @@ union gpumem_cmd {
 	struct xen_gpumem_populate populate;
 	struct xen_gpumem_window_query window_query;
 	struct xen_gpumem_derive derive;
+	struct gpumem_export_call export_call;
+	struct xen_gpumem_export_revoke export_revoke;
+	struct xen_gpumem_export_query export_query;
 };
 
 /**
@@ -140,6 +145,16 @@ static const struct gpumem_call gpumem_calls[] = {
 		    out_fault_ns_max, GPUMEM_OUT_DONE, gpumem_window_query),
 	GPUMEM_CALL(XEN_GPUMEM_DERIVE, xen_gpumem_derive, max_export_bytes,
 		    GPUMEM_OUT_NEVER, gpumem_derive),
+	GPUMEM_CALL(XEN_GPUMEM_EXPORT_GRANTS, xen_gpumem_export_grants,
+		    __reserved, GPUMEM_OUT_ALWAYS, gpumem_export_grants,
+		    .finish = gpumem_export_finish),
+	GPUMEM_CALL(XEN_GPUMEM_EXPORT_FRAMES, xen_gpumem_export_frames,
+		    __reserved, GPUMEM_OUT_ALWAYS, gpumem_export_frames,
+		    .finish = gpumem_export_finish),
+	GPUMEM_CALL(XEN_GPUMEM_EXPORT_REVOKE, xen_gpumem_export_revoke, id,
+		    GPUMEM_OUT_NEVER, gpumem_export_revoke),
+	GPUMEM_CALL(XEN_GPUMEM_EXPORT_QUERY, xen_gpumem_export_query,
+		    out_segments, GPUMEM_OUT_DONE, gpumem_export_query),
 };
 
 /* Fetch the structure of a call. */

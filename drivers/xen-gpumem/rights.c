@@ -26,19 +26,21 @@
 /* Those that ranges can be given for. */
 #define GPUMEM_RIGHTS_RANGED	(XEN_GPUMEM_RIGHT_LEND | GPUMEM_RIGHTS_EXPORT)
 #define GPUMEM_RIGHTS_ALL	(GPUMEM_RIGHTS_RANGED | XEN_GPUMEM_RIGHT_REMOVE)
-#define GPUMEM_RIGHTS_KNOWN	(XEN_GPUMEM_RIGHT_LEND | XEN_GPUMEM_RIGHT_REMOVE)
 
 /**
  * gpumem_rights_check - are these rights that a fd can have?
  * @rights: XEN_GPUMEM_RIGHT_*
  *
- * Return: 0; -EINVAL none, or one that is none; -EOPNOTSUPP one not yet
+ * Return: 0; -EINVAL none, or one that is none; -EOPNOTSUPP one that no guest
+ * here has a use for
  */
 int gpumem_rights_check(u32 rights)
 {
 	if (!rights || (rights & ~GPUMEM_RIGHTS_ALL))
 		return -EINVAL;
-	return rights & ~GPUMEM_RIGHTS_KNOWN ? -EOPNOTSUPP : 0;
+	if ((rights & GPUMEM_RIGHTS_EXPORT) && !gpumem_exports_ok())
+		return -EOPNOTSUPP;
+	return 0;
 }
 
 /* --- ranges ---------------------------------------------------------------- */

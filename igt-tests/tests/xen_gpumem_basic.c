@@ -71,9 +71,6 @@ static void bad_open_domain(void)
 	a = good;
 	a.rights = 0;
 	gpumem_assert(gpumem_call(node, XEN_GPUMEM_OPEN_DOMAIN, &a), -EINVAL);
-	a.rights = RIGHT | XEN_GPUMEM_RIGHT_EXPORT_GRANTS;
-	gpumem_assert(gpumem_call(node, XEN_GPUMEM_OPEN_DOMAIN, &a),
-		      -EOPNOTSUPP);
 	a = good;
 	a.nr_ranges = XEN_GPUMEM_MAX_RANGES + 1;
 	gpumem_assert(gpumem_call(node, XEN_GPUMEM_OPEN_DOMAIN, &a), -EINVAL);
