@@ -26,6 +26,9 @@ in tests/scenarios, lines of "key = value":
   dom0-args  added to the dom0 kernel's command line
   qemu-args  added to QEMU's command line
   vga        QEMU's graphics card (default qxl)
+  screen     id of the display device, given in qemu-args, of which a test's
+             line "XG-SCREENDUMP NAME" makes a picture, out/NAME.png; its
+             checksum is the answer, on the virtio port xg.answers
   allow      regular expression for log lines that would be failures otherwise;
              may be given several times
 
@@ -44,6 +47,8 @@ import subprocess
 import tarfile
 import time
 import types
+
+import screen
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, "build")
@@ -77,8 +82,9 @@ HARMLESS = re.compile(
 
 DEFAULTS = {
     "timeout": "120", "smp": "2", "threads": "one", "dom0": "pv", "quick-dom0": "",
-    "xen": "debug", "suite": "quick", "module": "", "image": "", "xen-args": "", "dom0-args": "",
-    "qemu-args": "", "vga": "qxl", "guest": "linux",
+    "xen": "debug", "suite": "quick", "module": "", "image": "", "xen-args": "",
+    "dom0-args": "", "qemu-args": "", "vga": "qxl", "guest": "linux",
+    "screen": "",
 }
 LISTS = ("run", "allow")
 
@@ -183,6 +189,7 @@ class ProtocolReader:
         self.source = source
         self.dom0 = dom0
         self.show = show        # called with each line, if given
+        self.screendump = None  # called with the name of a picture
         self.tests = {}         # name -> result, in the order of their start
         self.reboots = 0        # guests lost by the emulator, started again
         self.problem = None     # what kept dom0 from getting ready
@@ -203,6 +210,8 @@ class ProtocolReader:
                 self.problem = line[8:]
         elif kind == "XG-PROGRAM":
             self.program_line(words[1], line[11:])
+        elif kind == "XG-SCREENDUMP" and self.screendump:
+            self.screendump(words[1])
         elif kind == "XG-DONE":
             self.done = True
         if self.show:
@@ -283,6 +292,9 @@ class Run:
         self.console_offset = 0
         self.seconds = 0        # since power-on
         self.dir = self.claim_dir()
+        if scenario["screen"]:
+            self.reader.screendump = screen.Screen(
+                self.dir, inside(self.dir), scenario["screen"]).dump
 
     def show(self, line):
         if not self.opts.quiet:
@@ -370,6 +382,8 @@ class Run:
                      + inside(self.path(f"{name}.log" if name == "lines"
                                         else "files.tar")),
                      "-device", f"virtserialport,chardev={name},name=xg.{name}"]
+        if s["screen"]:
+            port += screen.arguments(inside(self.dir))
         return [os.path.join(TOP, "testbed/in-root"),
                 QEMU, "-L", "/usr/share/qemu", "-L", "/usr/share/seabios",
                 "-nodefaults", "-no-user-config",
