@@ -201,6 +201,7 @@ make_top()
 	done
 	add_module "$module" gpumem
 	add_module "$module_test" gpumem-test
+	add_module "$(dirname "$module_test")/xen-gpumem-importer.ko" importer
 	pack_guest "$base/smoke-guest" smoke
 	if [ -x "$tests/guest/init" ]; then
 		pack_guest "$tests/guest/init" initramfs

@@ -50,6 +50,11 @@ build_module()
 		"$top/testbed/in-root" strip --strip-debug \
 			-o "build/$name/xen-gpumem.ko" "build/$name/full.ko"
 	}
+	if [ "$name" = module-test ]; then
+		"$top/testbed/in-root" strip --strip-debug \
+			-o "build/$name/xen-gpumem-importer.ko" \
+			"build/$name/src/drivers/xen-gpumem/xen-gpumem-importer.ko"
+	fi
 }
 
 logged "$name" "$name/xen-gpumem.ko for Linux $release" build_module "$@"

@@ -108,6 +108,13 @@ static inline void gpumem_invalidate_mappings(struct dma_buf *dmabuf)
 #endif
 }
 
+/* What that is on the importer's side: its member of struct dma_buf_attach_ops. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 1, 0)
+#define GPUMEM_INVALIDATE	invalidate_mappings
+#else
+#define GPUMEM_INVALIDATE	move_notify
+#endif
+
 /**
  * gpumem_fd_install - put a dma-buf behind a descriptor
  * @dmabuf: the buffer; its reference goes to the descriptor
