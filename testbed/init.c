@@ -17,6 +17,7 @@
  *   module NAME[:PARAMETER=VALUE]...
  *                       load these besides the ones every scenario needs
  *   timeout SECONDS     for each program that follows
+ *   kept PAGES          what they may make Xen keep for good
  *   run PROGRAM ARG...  one program, to its end
  *
  * Invariants: init never waits without a limit; a test which was started and
@@ -37,6 +38,7 @@ static int lines_fd = -1;
 static int files_fd = -1;
 static int kmsg_fd = -1;
 static int program_timeout = 300;
+static long kept_pages;
 
 /*
  * Limits are for a machine that needs no longer than this until it is ready.
@@ -467,16 +469,17 @@ static void check_only_dom0(void)
 
 static void check_free_memory(long before)
 {
+	const long slack = FREE_PAGES_SLACK + kept_pages;
 	double since = now(), end = since + 20 * pace;
 	char why[128] = "";
 	long after;
 
-	while ((after = xen_free_pages()) < before - FREE_PAGES_SLACK &&
+	while ((after = xen_free_pages()) < before - slack &&
 	       now() < end)
 		usleep(200000);
 	emitf("XG-INFO free pages in Xen: %ld before the first guest, %ld now",
 	      before, after);
-	if (labs(after - before) > FREE_PAGES_SLACK)
+	if (labs(after - before) > slack)
 		snprintf(why, sizeof(why),
 			 "free pages: %ld before the first guest, %ld now",
 			 before, after);
@@ -528,6 +531,8 @@ static void run_scenario(void)
 			setenv("XG_GUEST", line + 6, 1);
 		else if (!strncmp(line, "pace ", 5))
 			set_pace(atof(line + 5));
+		else if (!strncmp(line, "kept ", 5))
+			kept_pages = atol(line + 5);
 		else if (!strncmp(line, "timeout ", 8))
 			program_timeout = atoi(line + 8);
 		else if (!strncmp(line, "run ", 4))

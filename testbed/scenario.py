@@ -29,6 +29,8 @@ in tests/scenarios, lines of "key = value":
   screen     id of the display device, given in qemu-args, of which a test's
              line "XG-SCREENDUMP NAME" makes a picture, out/NAME.png; its
              checksum is the answer, on the virtio port xg.answers
+  kept       pages that the tests make Xen keep for dom0 for good, as it does for
+             the grants that are mapped at a time (default 0)
   allow      regular expression for log lines that would be failures otherwise;
              may be given several times
 
@@ -84,7 +86,7 @@ DEFAULTS = {
     "timeout": "120", "smp": "2", "threads": "one", "dom0": "pv", "quick-dom0": "",
     "xen": "debug", "suite": "quick", "module": "", "image": "", "xen-args": "",
     "dom0-args": "", "qemu-args": "", "vga": "qxl", "guest": "linux",
-    "screen": "",
+    "screen": "", "kept": "0",
 }
 LISTS = ("run", "allow")
 
@@ -329,6 +331,7 @@ class Run:
             text += f"module {self.scenario['module']}\n"
         text += f"guest {self.scenario['guest']}\n"
         text += f"pace {MAX_PACE}\n"
+        text += f"kept {self.scenario['kept']}\n"
         text += f"timeout {self.opts.timeout or self.scenario['timeout']}\n"
         text += "".join(f"run {r}\n" for r in self.scenario["run"])
         with open(self.path("initrd"), "wb") as out:
