@@ -175,14 +175,15 @@ add_module()
 }
 
 # A guest's whole userspace is one static program, and the kernel's modules for
-# hypercalls from userspace and for a disk in its memory.
+# hypercalls from userspace, for a disk in its memory and for sharing pages.
 pack_guest()
 {
 	rm -rf "$out/guest.tree"
 	mkdir -p "$out/guest.tree/lib/modules"
 	cp "$1" "$out/guest.tree/init"
-	cp "$base/base.tree/lib/modules/xen-privcmd.ko" \
-		"$base/base.tree/lib/modules/brd.ko" "$out/guest.tree/lib/modules/"
+	for m in xen-privcmd xen-gntalloc brd; do
+		cp "$base/base.tree/lib/modules/$m.ko" "$out/guest.tree/lib/modules/"
+	done
 	pack "$out/guest.tree" "$tree/guest/$2"
 	rm -r "$out/guest.tree"
 }

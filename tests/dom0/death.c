@@ -203,7 +203,8 @@ static void reused_domid(void)
 	int domid = xgt_guest.domid, fd;
 	struct xen_lend_op op = { };
 	uint64_t old = generation_of(domid), new;
-	uint32_t other;
+	int exports = ex_open(NULL, 0, 0, 0);
+	uint32_t other, ref = 8;
 	long ret;
 
 	cmd_ok(0, XG_CMD_FILL, XGT_WINDOW, LENGTH, 1);
@@ -221,6 +222,8 @@ static void reused_domid(void)
 	ERR(gm_bind(xgt_dom, window, 0, LENGTH, map, XEN_GPUMEM_BIND_REPLACE,
 		    0), ESRCH);
 	ERR(gm_window_move(xgt_dom, window, XGT_WINDOW + MIB), ESRCH);
+	ERR(ex_grants(exports, &ref, 1, 0, NULL), ESRCH);
+	close(exports);
 	limits.generation = old;
 	fd = gm_open_domain(domid, &limits);
 	CHECK_EQ(fd, (unsigned long long)-ESRCH);

@@ -430,6 +430,73 @@ static void args_derive(void)
 	unchanged();
 }
 
+static void args_export(void)
+{
+	uint32_t ref = 8;
+	struct xen_gpumem_frames frame = { .gpa = 2 * MIB, .length = PAGE };
+	struct xen_gpumem_export_grants grants = {
+		.size = sizeof(grants), .refs = (uintptr_t)&ref, .count = 1,
+	};
+	struct xen_gpumem_export_frames frames = {
+		.size = sizeof(frames), .ranges = (uintptr_t)&frame,
+		.nr_ranges = 1,
+	};
+	static const struct must_be_zero zero_grants[] = {
+		{ AT(export_grants, flags), ~7U },
+		{ AT(export_grants, __reserved), ALL },
+		{ }
+	}, zero_frames[] = {
+		{ AT(export_frames, flags), ~7U },
+		{ AT(export_frames, __reserved), ALL },
+		{ }
+	};
+	int dom = ex_open(NULL, 0, 0, 0);
+
+	set_up();
+	common_checks(dom, XEN_GPUMEM_EXPORT_GRANTS, &grants, sizeof(grants),
+		      zero_grants);
+	common_checks(dom, XEN_GPUMEM_EXPORT_FRAMES, &frames, sizeof(frames),
+		      zero_frames);
+	/* A right to lend is none to export, nor to what others exported. */
+	ERR(call(xgt_dom, XEN_GPUMEM_EXPORT_GRANTS, &grants), EPERM);
+	ERR(call(xgt_dom, XEN_GPUMEM_EXPORT_FRAMES, &frames), EPERM);
+	/* Control: with the right, the one lacks a grant only, the other nothing. */
+	ERR(call(dom, XEN_GPUMEM_EXPORT_GRANTS, &grants), ENXIO);
+	OK(call(dom, XEN_GPUMEM_EXPORT_FRAMES, &frames));
+	unchanged();
+	close(dom);
+}
+
+static void args_export_id(void)
+{
+	struct xen_gpumem_export_revoke revoke = {
+		.size = sizeof(revoke), .id = 1,
+	};
+	struct xen_gpumem_export_query query = {
+		.size = sizeof(query), .id = 1,
+	};
+	static const struct must_be_zero none[] = {
+		{ }
+	}, zero[] = {
+		{ AT(export_query, flags), ~XEN_GPUMEM_EXPORT_QUERY_NEXT },
+		{ }
+	};
+
+	set_up();
+	common_checks(xgt_dom, XEN_GPUMEM_EXPORT_REVOKE, &revoke,
+		      sizeof(revoke), none);
+	common_checks(xgt_dom, XEN_GPUMEM_EXPORT_QUERY, &query, sizeof(query),
+		      zero);
+	ERR(call(xgt_dom, XEN_GPUMEM_EXPORT_REVOKE, &revoke), ENOENT);
+	ERR(call(xgt_dom, XEN_GPUMEM_EXPORT_QUERY, &query), ENOENT);
+	query.flags = XEN_GPUMEM_EXPORT_QUERY_NEXT;
+	for (unsigned int bit = 0; bit < 33; bit++) {
+		query.id = (1ULL << bit) - 1;
+		ERR(call(xgt_dom, XEN_GPUMEM_EXPORT_QUERY, &query), ENOENT);
+	}
+	unchanged();
+}
+
 /* Numbers that mean nothing, and calls on the wrong kind of file. */
 static void wrong_file(void)
 {
@@ -467,6 +534,8 @@ static const struct xgt_test tests[] = {
 	{ "U-args-populate", "U1,U6", args_populate, XGT_GUEST, 0 },
 	{ "U-args-query", "U1,U6", args_query, XGT_GUEST, 0 },
 	{ "U-args-derive", "U1,U6,S1", args_derive, XGT_GUEST, 0 },
+	{ "U-args-export", "U1,U6,E7", args_export, XGT_GUEST, 0 },
+	{ "U-args-export-id", "U1,U6", args_export_id, XGT_GUEST, 0 },
 	{ "U-args-wrong-file", "U1,U6", wrong_file, XGT_GUEST, 0 },
 };
 

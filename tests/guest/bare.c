@@ -395,6 +395,30 @@ void xg_process(struct xg_run *run)
 	run->status = XG_UNSUPPORTED;
 }
 
+/**
+ * xg_share - the command of that name
+ * @run: the kernel's drivers for grants are what there is none of here
+ */
+void xg_share(struct xg_run *run)
+{
+	run->status = XG_UNSUPPORTED;
+}
+
+void xg_unshare(struct xg_run *run)
+{
+	run->status = XG_UNSUPPORTED;
+}
+
+void xg_refs(struct xg_run *run)
+{
+	run->status = XG_UNSUPPORTED;
+}
+
+void xg_gfns(struct xg_run *run)
+{
+	run->status = XG_UNSUPPORTED;
+}
+
 /* --- start ------------------------------------------------------------------- */
 
 static void map_arena(void)

@@ -103,11 +103,13 @@ static volatile void *map_far(uint64_t gpa, uint64_t length)
  * @gpa: first guest-physical address
  * @length: bytes
  *
- * Return: NULL if it is not wholly in one of them.  What is in the far room is
- * good until the same vCPU asks for another part of it.
+ * Return: NULL if it is not wholly in one of them, nor in a shared area.  What
+ * is in the far room is good until the same vCPU asks for another part of it.
  */
 volatile void *port_map(uint64_t gpa, uint64_t length)
 {
+	if (gpa >= XG_SHARED_BASE)
+		return xg_shared_map(gpa, length);
 	if (gpa >= XG_FAR_BASE)
 		return map_far(gpa, length);
 	if (gpa < XG_ARENA_BASE || length > XG_ARENA_SIZE ||
@@ -306,6 +308,7 @@ static int serve(void)
 		return 1;
 	stamp("mapped");
 	load_module("/lib/modules/xen-privcmd.ko", "unrestricted=1");
+	load_module("/lib/modules/xen-gntalloc.ko", "limit=65536");
 	privcmd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
 	port_cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	if (port_cpus > XG_MAX_CPUS)

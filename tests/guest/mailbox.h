@@ -27,6 +27,11 @@
 #define XG_FAR_SIZE	0x400000000ULL
 #define XG_FAR_CHUNK	0x200000ULL
 
+/* Where commands find the guest's own pages that it shares: see grant.c. */
+#define XG_SHARED_BASE	0x400000000000ULL
+#define XG_SHARED_STRIDE 0x100000000ULL
+#define XG_SHARED_AREAS	8
+
 #define XG_MAGIC	0x584d4258U
 #define XG_MAX_CPUS	8
 #define XG_ARGS		8
@@ -100,6 +105,13 @@ enum xg_cmd {
 	XG_CMD_BETWEEN,
 	/* In a process of its own, see linux.c.  kind, gpa, length -> by kind */
 	XG_CMD_PROCESS,
+	/* Grant pages to domain 0.  area, pages, writable */
+	XG_CMD_SHARE,
+	XG_CMD_UNSHARE,		/* area */
+	/* References of an area, into the mailbox's data.  area, first -> how many */
+	XG_CMD_REFS,
+	/* Its guest frames, likewise, 64 bits each.  area, first -> how many */
+	XG_CMD_GFNS,
 };
 
 /*

@@ -343,6 +343,10 @@ static void (*const commands[])(struct xg_run *run) = {
 	[XG_CMD_DEVICE] = xg_device,
 	[XG_CMD_BETWEEN] = xg_between,
 	[XG_CMD_PROCESS] = xg_process,
+	[XG_CMD_SHARE] = xg_share,
+	[XG_CMD_UNSHARE] = xg_unshare,
+	[XG_CMD_REFS] = xg_refs,
+	[XG_CMD_GFNS] = xg_gfns,
 };
 
 /* --- slots ---------------------------------------------------------------- */

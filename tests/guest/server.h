@@ -34,6 +34,12 @@ void xg_hostile(struct xg_run *run);
 void xg_device(struct xg_run *run);
 void xg_between(struct xg_run *run);
 void xg_process(struct xg_run *run);
+void xg_share(struct xg_run *run);
+void xg_unshare(struct xg_run *run);
+void xg_refs(struct xg_run *run);
+void xg_gfns(struct xg_run *run);
+/* Where a part of a shared area is mapped, or NULL. */
+volatile void *xg_shared_map(uint64_t gpa, uint64_t length);
 
 static inline bool xg_stopped(const struct xg_run *run)
 {

@@ -378,6 +378,34 @@ bool dm_poll(struct dm *dm, struct dm_request *out, int ms);
 struct dm_request dm_wait(struct dm *dm);
 void dm_answer(struct dm *dm, const struct dm_request *req, uint64_t data);
 
+/* --- export.c: the guest's memory as dma-bufs ---------------------------------- */
+
+int ex_grants(int dom, const uint32_t *refs, uint32_t count, uint32_t flags,
+	      struct xen_gpumem_export_grants *cmd);
+int ex_frames(int dom, const struct xen_gpumem_frames *ranges, uint32_t nr,
+	      uint32_t flags, struct xen_gpumem_export_frames *cmd);
+/* These two must succeed. */
+int ex_make(int dom, const uint32_t *refs, uint32_t count, uint32_t flags,
+	    uint32_t *id);
+int ex_make_frames(int dom, const struct xen_gpumem_frames *frames,
+		   uint32_t nr, uint32_t flags, uint32_t *id);
+int ex_revoke(int dom, uint32_t id);
+int ex_query(int dom, uint32_t id, uint32_t flags,
+	     struct xen_gpumem_export_query *q);
+struct xen_gpumem_export_query ex_state(int dom, uint32_t id);
+int ex_open(const struct xen_gpumem_range *ranges, uint32_t nr, uint32_t max,
+	    uint64_t max_bytes);
+volatile uint64_t *ex_map_read(int fd, uint64_t length);
+/* The signal that an access gets, or zero. */
+int touch_read(volatile uint64_t *p, volatile uint64_t *word);
+int touched(volatile uint64_t *p);
+int touch_write(volatile uint64_t *p);
+/* Where the guest's commands find an area, and its references. */
+#define XGT_SHARED(area)	(XG_SHARED_BASE + (area) * XG_SHARED_STRIDE)
+uint32_t *guest_share(unsigned int area, uint32_t pages, bool writable);
+struct xen_gpumem_frames *guest_frames(unsigned int area, uint32_t pages);
+void guest_unshare(unsigned int area);
+
 /* --- qxl.c: a buffer in video memory ----------------------------------------- */
 
 struct qxl_bo {
