@@ -36,7 +36,8 @@ in tests/scenarios, lines of "key = value":
 
 Everything of one run lies in build/run/NAME: console.log (Xen, dom0 and guests
 in the order it happened), lines.log (test lines), out/ (files from inside),
-results.json.  Runs of different names do not touch each other.
+results.json; and of a run that came to no end emulator.txt, what QEMU says of
+its machine.  Runs of different names do not touch each other.
 """
 import fcntl
 import gzip
@@ -50,6 +51,7 @@ import tarfile
 import time
 import types
 
+import monitor
 import screen
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -280,6 +282,14 @@ class Pulse:
             self.ticks, self.since = ticks, now
         return now - self.since > STILL_SECONDS
 
+    def beats(self):
+        """Does it do anything now?  Takes a few seconds to tell."""
+        self.stopped()
+        before = self.ticks
+        time.sleep(5)
+        self.stopped()
+        return self.ticks != before
+
 
 class Run:
     """One boot: its folder, its QEMU, and what came out of it."""
@@ -294,9 +304,11 @@ class Run:
         self.console_offset = 0
         self.seconds = 0        # since power-on
         self.dir = self.claim_dir()
+        self.monitor = monitor.Monitor(self.dir)
         if scenario["screen"]:
             self.reader.screendump = screen.Screen(
-                self.dir, inside(self.dir), scenario["screen"]).dump
+                self.dir, inside(self.dir), scenario["screen"],
+                self.monitor).dump
 
     def show(self, line):
         if not self.opts.quiet:
@@ -385,6 +397,7 @@ class Run:
                      + inside(self.path(f"{name}.log" if name == "lines"
                                         else "files.tar")),
                      "-device", f"virtserialport,chardev={name},name=xg.{name}"]
+        port += monitor.arguments(inside(self.dir))
         if s["screen"]:
             port += screen.arguments(inside(self.dir))
         return [os.path.join(TOP, "testbed/in-root"),
@@ -406,34 +419,14 @@ class Run:
         programs = len(self.scenario["run"])
         limit = programs * int(self.opts.timeout or self.scenario["timeout"])
         limit += 120
-        unhurried = limit
         machine = claim_machine()
         start = time.monotonic()
         with open(self.path("qemu.log"), "w", encoding="utf-8") as log:
             # Everything up to QEMU replaces itself: this pid is QEMU's.
             qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                     stdout=log, stderr=log)
-        hung = False
-        pulse = Pulse(qemu.pid)
         try:
-            while qemu.poll() is None and not self.reader.done:
-                time.sleep(0.1)
-                self.read_lines(start)
-                if pulse.stopped():
-                    self.reader.problem = ("the emulator stands still: no CPU "
-                                           f"time used for {STILL_SECONDS} s")
-                    break
-                # As init does with its limits, see READY_SECONDS there; but
-                # this is from power-on, by another clock.
-                if self.reader.ready:
-                    limit = unhurried * min(max(1, self.reader.ready / 8),
-                                            MAX_PACE)
-                if self.xen_panicked():
-                    self.reader.problem = "Xen panicked, see console.log"
-                    break
-                if time.monotonic() - start > limit:
-                    hung = True
-                    break
+            problem = self.watch(qemu, start, limit)
             if self.reader.done:
                 # It powers itself off; do not wait long for that.
                 try:
@@ -446,10 +439,33 @@ class Run:
                 qemu.wait()
         machine.close()
         self.read_lines(start)
-        if hung:
-            self.reader.problem = f"hung: killed after {limit:.0f} s"
-        elif not self.reader.done and not self.reader.problem:
-            self.reader.problem = "the machine ended before its tests did"
+        if not self.reader.done and not self.reader.problem:
+            self.reader.problem = (problem or
+                                   "the machine ended before its tests did")
+
+    def watch(self, qemu, start, unhurried):
+        """Until the tests have ended; Return: why no longer than that."""
+        pulse = Pulse(qemu.pid)
+        limit = unhurried
+        while qemu.poll() is None and not self.reader.done:
+            time.sleep(0.1)
+            self.read_lines(start)
+            if pulse.stopped():
+                self.monitor.autopsy(self.path("emulator.txt"))
+                woken = ", and went on when asked" if pulse.beats() else ""
+                return ("the emulator stands still: no CPU time used for "
+                        f"{STILL_SECONDS} s{woken}; see emulator.txt")
+            # As init does with its limits, see READY_SECONDS there; but
+            # this is from power-on, by another clock.
+            if self.reader.ready:
+                limit = unhurried * min(max(1, self.reader.ready / 8),
+                                        MAX_PACE)
+            if self.xen_panicked():
+                return "Xen panicked, see console.log"
+            if time.monotonic() - start > limit:
+                self.monitor.autopsy(self.path("emulator.txt"))
+                return f"hung: killed after {limit:.0f} s; see emulator.txt"
+        return None
 
     def xen_panicked(self):
         """Xen stops the machine then, and nothing more would come."""

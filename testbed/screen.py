@@ -6,32 +6,19 @@ xg.answers: "NAME CRC32 WIDTHxHEIGHT", with the checksum over the picture's
 red, green and blue bytes, row by row.  So what the display shows is compared
 inside, with what it should show.  The picture itself stays as out/NAME.png.
 """
-import json
 import os
 import re
-import socket
 import struct
 import zlib
 
+import monitor
+
 
 def arguments(folder):
-    """QEMU's, with its sockets in @folder as QEMU sees it."""
-    return ["-qmp", f"unix:{folder}/qmp,server=on,wait=off",
-            "-chardev", f"socket,id=answers,path={folder}/answers,"
+    """QEMU's, beside its monitor's, with @folder as QEMU sees it."""
+    return ["-chardev", f"socket,id=answers,path={folder}/answers,"
             "server=on,wait=off",
             "-device", "virtserialport,chardev=answers,name=xg.answers"]
-
-
-def connect(path):
-    """By way of an open folder: a socket's path must be short."""
-    folder = os.open(os.path.dirname(path), os.O_PATH)
-    try:
-        s = socket.socket(socket.AF_UNIX)
-        s.settimeout(60)
-        s.connect(f"/proc/self/fd/{folder}/{os.path.basename(path)}")
-        return s
-    finally:
-        os.close(folder)
 
 
 def read_ppm(path):
@@ -59,26 +46,14 @@ def write_png(path, width, height, rgb):
 
 
 class Screen:
-    """The display of one run; connects when it is first asked."""
+    """The display of one run."""
 
-    def __init__(self, folder, inside, device):
+    def __init__(self, folder, inside, device, qmp):
         self.folder = folder
         self.inside = inside
         self.device = device
-        self.qmp = None
+        self.qmp = qmp
         self.answers = None
-
-    def command(self, name, **arguments):
-        if not self.qmp:
-            self.qmp = connect(os.path.join(self.folder, "qmp")).makefile("rw")
-            self.qmp.readline()
-            self.command("qmp_capabilities")
-        self.qmp.write(json.dumps({"execute": name, "arguments": arguments}))
-        self.qmp.flush()
-        while True:
-            reply = json.loads(self.qmp.readline())
-            if "return" in reply or "error" in reply:
-                return reply
 
     def dump(self, name):
         """One picture, and the answer; a test that gets none fails."""
@@ -87,13 +62,13 @@ class Screen:
         except (OSError, ValueError, TypeError) as e:
             text = f"{name} failed: {e}"
         if not self.answers:
-            self.answers = connect(os.path.join(self.folder, "answers"))
+            self.answers = monitor.connect(os.path.join(self.folder, "answers"))
         self.answers.sendall(text.encode() + b"\n")
 
     def picture(self, name):
         ppm = os.path.join(self.folder, "screen.ppm")
-        reply = self.command("screendump", device=self.device,
-                             filename=f"{self.inside}/screen.ppm")
+        reply = self.qmp.command("screendump", device=self.device,
+                                 filename=f"{self.inside}/screen.ppm")
         if "error" in reply:
             raise ValueError(reply["error"].get("desc"))
         width, height, rgb = read_ppm(ppm)

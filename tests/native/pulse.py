@@ -20,9 +20,15 @@ class Clock:
 
     def __init__(self):
         self.now = 1000.0
+        self.meanwhile = None
 
     def monotonic(self):
         return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+        if self.meanwhile:
+            self.meanwhile()
 
 
 class Process:
@@ -94,6 +100,20 @@ def gone(scenario, still):
         yield "one that has ended stands still"
 
 
+def woken(scenario, still):
+    """Whether it went on after it was looked into."""
+    p = Process(scenario)
+    p.stopped_after(1)
+    p.stopped_after(still + 1)
+    # What it used for that does not count.
+    p.ran(8, 5)
+    if p.pulse.beats():
+        yield "that it was looked into is taken for going on"
+    p.clock.meanwhile = lambda: p.ran(9, 5)
+    if not p.pulse.beats():
+        yield "that it went on is not noticed"
+
+
 def real(scenario, still):
     """The kernel's numbers are where they are looked for."""
     del still
@@ -113,7 +133,7 @@ def main(argv):
     sys.path.insert(0, os.path.abspath(argv[1]))
     import scenario
     bad = False
-    for test in (standing_still, working, odd_name, gone, real):
+    for test in (standing_still, working, odd_name, gone, woken, real):
         for what in test(scenario, scenario.STILL_SECONDS):
             print(f"error: {test.__name__}: {what}")
             bad = True
