@@ -312,23 +312,26 @@ static int gpumem_buf_begin_cpu(struct dma_buf *dmabuf,
 	return READ_ONCE(export->revoked) ? -ENODEV : 0;
 }
 
-/* The kernel's users do not say whether they will write. */
+/*
+ * Past a revocation it succeeds all the same, as the DMA-buf core takes a vmap
+ * that fails for a bug and warns.  Who asks sees zeroes, and its own writes.
+ */
 static int gpumem_buf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct gpumem_export *export = dmabuf->priv;
+	void *vaddr;
 
 	dma_resv_assert_held(&export->resv);
 
-	if (!gpumem_export_cpu_ok())
-		return -EOPNOTSUPP;
-	if (export->revoked)
-		return -ENODEV;
-	if (export->flags & XEN_GPUMEM_EXPORT_READONLY)
-		return -EACCES;
-	export->vaddr = gpumem_export_vmap(export);
-	if (!export->vaddr)
+	if (export->revoked) {
+		vaddr = gpumem_scratch_vmap(export);
+	} else {
+		vaddr = gpumem_export_vmap(export);
+		export->vaddr = vaddr;
+	}
+	if (!vaddr)
 		return -ENOMEM;
-	iosys_map_set_vaddr(map, export->vaddr);
+	iosys_map_set_vaddr(map, vaddr);
 	return 0;
 }
 
@@ -338,6 +341,10 @@ static void gpumem_buf_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	dma_resv_assert_held(&export->resv);
 
+	if (map->vaddr != export->vaddr) {
+		gpumem_scratch_vunmap(export, map->vaddr);
+		return;
+	}
 	gpumem_export_vunmap(export);
 	WRITE_ONCE(export->vaddr, NULL);
 	wake_up_all(&export->idle);
@@ -350,18 +357,35 @@ static void gpumem_buf_release(struct dma_buf *dmabuf)
 	gpumem_export_release(dmabuf->priv);
 }
 
+#define GPUMEM_BUF_OPS				\
+	.attach = gpumem_buf_attach,		\
+	.pin = gpumem_buf_pin,			\
+	.unpin = gpumem_buf_unpin,		\
+	.map_dma_buf = gpumem_buf_map,		\
+	.unmap_dma_buf = gpumem_buf_unmap,	\
+	.release = gpumem_buf_release,		\
+	.begin_cpu_access = gpumem_buf_begin_cpu, \
+	.mmap = gpumem_export_mmap
+
 static const struct dma_buf_ops gpumem_buf_ops = {
-	.attach = gpumem_buf_attach,
-	.pin = gpumem_buf_pin,
-	.unpin = gpumem_buf_unpin,
-	.map_dma_buf = gpumem_buf_map,
-	.unmap_dma_buf = gpumem_buf_unmap,
-	.release = gpumem_buf_release,
-	.begin_cpu_access = gpumem_buf_begin_cpu,
-	.mmap = gpumem_export_mmap,
+	GPUMEM_BUF_OPS,
 	.vmap = gpumem_buf_vmap,
 	.vunmap = gpumem_buf_vunmap,
 };
+
+/* The kernel's users of a vmap do not say whether they will write. */
+static const struct dma_buf_ops gpumem_buf_ops_no_vmap = {
+	GPUMEM_BUF_OPS,
+};
+
+static const struct dma_buf_ops *
+gpumem_buf_choose_ops(const struct gpumem_export *export)
+{
+	if ((export->flags & XEN_GPUMEM_EXPORT_READONLY) ||
+	    !gpumem_export_cpu_ok())
+		return &gpumem_buf_ops_no_vmap;
+	return &gpumem_buf_ops;
+}
 
 /**
  * gpumem_export_buf - make the dma-buf of an export
@@ -376,7 +400,7 @@ struct dma_buf *gpumem_export_buf(struct gpumem_export *export)
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 	struct dma_buf *dmabuf;
 
-	info.ops = &gpumem_buf_ops;
+	info.ops = gpumem_buf_choose_ops(export);
 	info.size = (size_t)export->nr << PAGE_SHIFT;
 	info.flags = export->flags & XEN_GPUMEM_EXPORT_READONLY ? O_RDONLY :
 								   O_RDWR;

@@ -268,3 +268,45 @@ void gpumem_export_vunmap(struct gpumem_export *export)
 	if (export->vaddr != export->base)
 		vunmap(export->vaddr);
 }
+
+/**
+ * gpumem_scratch_vmap - memory in place of what was revoked
+ * @export: the export
+ *
+ * One page, as often as there were pages.
+ *
+ * Return: the address, or NULL.
+ */
+void *gpumem_scratch_vmap(struct gpumem_export *export)
+{
+	struct page *page, **pages;
+	void *vaddr = NULL;
+
+	dma_resv_assert_held(&export->resv);
+
+	page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	pages = kvmalloc_array(export->nr, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	if (page && pages) {
+		memset_p((void **)pages, page, export->nr);
+		vaddr = vmap(pages, export->nr, VM_MAP, PAGE_KERNEL);
+	}
+	kvfree(pages);
+	if (vaddr)
+		export->scratch = page;
+	else if (page)
+		__free_page(page);
+	return vaddr;
+}
+
+/**
+ * gpumem_scratch_vunmap - undo gpumem_scratch_vmap()
+ * @export: the export
+ * @vaddr: the address
+ */
+void gpumem_scratch_vunmap(struct gpumem_export *export, void *vaddr)
+{
+	dma_resv_assert_held(&export->resv);
+
+	vunmap(vaddr);
+	__free_page(export->scratch);
+}

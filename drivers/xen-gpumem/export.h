@@ -80,6 +80,7 @@ struct gpumem_file;
  * @nr_static: of them, those of importers that cannot let go
  * @nr_segments: of the mapping made last, for a query
  * @vaddr: the kernel mapping, if there is one
+ * @scratch: the page behind one that was made after a revocation
  * @idle: woken when a mapping has gone while @revoked
  * @gate: see above
  * @revoked: no new uses; written with @resv and @gate, read with either, or by
@@ -109,6 +110,7 @@ struct gpumem_export {
 	unsigned int nr_static;
 	unsigned int nr_segments;
 	void *vaddr;
+	struct page *scratch;
 	wait_queue_head_t idle;
 
 	struct rw_semaphore gate;
@@ -151,6 +153,8 @@ u64 gpumem_pv_frame(void *vaddr);
 int gpumem_export_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 void gpumem_export_zap(struct gpumem_export *export);
 void *gpumem_export_vmap(struct gpumem_export *export);
+void *gpumem_scratch_vmap(struct gpumem_export *export);
+void gpumem_scratch_vunmap(struct gpumem_export *export, void *vaddr);
 void gpumem_export_vunmap(struct gpumem_export *export);
 
 /* export-buf.c */

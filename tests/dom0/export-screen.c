@@ -243,6 +243,11 @@ static void scan_out(void)
 	OK(refresh(&d));
 	CHECK_EQ(displayed("export-second"), second);
 
+	/* The driver looks at it during the call only. */
+	OK(ex_query(dom, cmd.out_id, 0, &q));
+	CHECK_EQ(q.out_mapped, 0);
+	CHECK_EQ(q.out_vmaps, 0);
+
 	/* Taken away: the display stays as it is, and nothing reads it. */
 	OK(ex_revoke(dom, cmd.out_id));
 	ERR(refresh(&d), ENODEV);
