@@ -82,7 +82,8 @@ TROUBLE = re.compile(
 # Lines that match although nothing is wrong.
 HARMLESS = re.compile(
     r"XG-|Command line|Kernel command line|BUG: .* tainted only"
-    r"|panic=|Xen version|[Kk]ernel panic timeout", re.ASCII)
+    r"|panic=|Xen version|[Kk]ernel panic timeout|planes with drm panic",
+    re.ASCII)
 
 DEFAULTS = {
     "timeout": "120", "smp": "2", "threads": "one", "dom0": "pv", "quick-dom0": "",

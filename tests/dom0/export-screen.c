@@ -93,7 +93,7 @@ static void find_mode(struct display *d)
 	CHECK(d->mode.hdisplay == WIDTH);
 }
 
-static void show(struct display *d, int fd)
+static void show(struct display *d)
 {
 	struct drm_mode_fb_cmd2 fb = {
 		.width = WIDTH, .height = HEIGHT,
@@ -106,7 +106,6 @@ static void show(struct display *d, int fd)
 
 	find_outputs(d);
 	find_mode(d);
-	d->handle = import(d->card, fd);
 	fb.handles[0] = d->handle;
 	if (ioctl(d->card, DRM_IOCTL_MODE_ADDFB2, &fb))
 		FAIL("ADDFB2: %s", strerror(errno));
@@ -116,6 +115,15 @@ static void show(struct display *d, int fd)
 	set.mode = d->mode;
 	if (ioctl(d->card, DRM_IOCTL_MODE_SETCRTC, &set))
 		FAIL("SETCRTC: %s", strerror(errno));
+}
+
+/* The handle stays. */
+static void hide(struct display *d)
+{
+	struct drm_mode_crtc set = { .crtc_id = d->crtc };
+
+	CHECK(!ioctl(d->card, DRM_IOCTL_MODE_SETCRTC, &set));
+	CHECK(!ioctl(d->card, DRM_IOCTL_MODE_RMFB, &d->fb));
 }
 
 static int refresh(struct display *d)
@@ -215,6 +223,7 @@ static uint32_t drawn(const volatile uint32_t *pixels)
 
 static void scan_out(void)
 {
+	static const uint32_t black[WIDTH * HEIGHT];
 	struct display d = { .card = card_open("bochs-drm") };
 	uint32_t *refs = guest_share(0, PAGES, true), first, second;
 	int dom = ex_open(NULL, 0, 0, 0), fd;
@@ -227,7 +236,8 @@ static void scan_out(void)
 	p = mmap(NULL, LENGTH, PROT_READ, MAP_SHARED, fd, 0);
 	CHECK(p != MAP_FAILED);
 	cmd_ok(0, XG_CMD_DRAW, XGT_SHARED(0), WIDTH, HEIGHT);
-	show(&d, fd);
+	d.handle = import(d.card, fd);
+	show(&d);
 	OK(refresh(&d));
 	first = drawn(p);
 	CHECK_EQ(displayed("export-first"), first);
@@ -243,18 +253,22 @@ static void scan_out(void)
 	OK(refresh(&d));
 	CHECK_EQ(displayed("export-second"), second);
 
-	/* The driver looks at it during the call only. */
+	/* A driver that has it mapped for as long as it shows it is waited for. */
 	OK(ex_query(dom, cmd.out_id, 0, &q));
 	CHECK_EQ(q.out_mapped, 0);
-	CHECK_EQ(q.out_vmaps, 0);
-
-	/* Taken away: the display stays as it is, and nothing reads it. */
+	if (q.out_vmaps)
+		ERR(ex_revoke(dom, cmd.out_id), ETIMEDOUT);
+	hide(&d);
+	EVENTUALLY(!ex_query(dom, cmd.out_id, 0, &q) && !q.out_vmaps);
 	OK(ex_revoke(dom, cmd.out_id));
-	ERR(refresh(&d), ENODEV);
-	CHECK_EQ(displayed("export-revoked"), second);
 	OK(ex_query(dom, cmd.out_id, 0, &q));
 	CHECK_EQ(q.out_attached, 1);
 	CHECK(q.out_state & XEN_GPUMEM_EXPORT_RETURNED);
+
+	/* Shown again it is black: the driver gets memory that is nobody's. */
+	show(&d);
+	OK(refresh(&d));
+	CHECK_EQ(displayed("export-revoked"), drawn(black));
 }
 
 /* A driver without a device: takes the buffer, and gives the same one on. */
