@@ -265,10 +265,12 @@ bool port_protect(void (*fn)(struct xg_run *run), struct xg_run *run)
  * @gpa: first guest-physical address
  * @length: bytes
  *
- * Return: NULL if it is not wholly in the arena.
+ * Return: NULL if it is not wholly in the arena, nor in a shared area.
  */
 volatile void *port_map(uint64_t gpa, uint64_t length)
 {
+	if (gpa >= XG_SHARED_BASE)
+		return xg_shared_map(gpa, length);
 	if (gpa < XG_ARENA_BASE || length > XG_ARENA_SIZE ||
 	    gpa - XG_ARENA_BASE > XG_ARENA_SIZE - length)
 		return NULL;
@@ -391,30 +393,6 @@ void port_crash(void)
  * @run: a process is what there is none of here
  */
 void xg_process(struct xg_run *run)
-{
-	run->status = XG_UNSUPPORTED;
-}
-
-/**
- * xg_share - the command of that name
- * @run: the kernel's drivers for grants are what there is none of here
- */
-void xg_share(struct xg_run *run)
-{
-	run->status = XG_UNSUPPORTED;
-}
-
-void xg_unshare(struct xg_run *run)
-{
-	run->status = XG_UNSUPPORTED;
-}
-
-void xg_refs(struct xg_run *run)
-{
-	run->status = XG_UNSUPPORTED;
-}
-
-void xg_gfns(struct xg_run *run)
 {
 	run->status = XG_UNSUPPORTED;
 }
