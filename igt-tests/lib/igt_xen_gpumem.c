@@ -14,6 +14,8 @@
  * than usual the machine is: nothing but the limits of waiting depends on it.
  */
 #include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -38,12 +40,19 @@ enum command {
 	COMMAND_WRITE = 5,	/* gpa, bytes, value */
 	COMMAND_UPDATE = 6,	/* gpa, length, seed, rounds so far
 				 * -> rounds, sum, offset, got, want */
+	COMMAND_POWER_OFF = 14,
+	COMMAND_SHARE = 23,	/* area, pages, writable */
+	COMMAND_UNSHARE = 24,	/* area */
+	COMMAND_REFS = 25,	/* area, first -> how many in the data */
+	COMMAND_GFNS = 26,	/* likewise */
 };
 
 enum status {
 	STATUS_OK,
 	STATUS_FAULT,		/* the access got an exception */
 	STATUS_MISMATCH,	/* memory did not hold what it should */
+	STATUS_BAD,		/* the command makes no sense */
+	STATUS_UNSUPPORTED,	/* nor to this guest */
 };
 
 struct slot {
@@ -60,10 +69,17 @@ struct mailbox {
 	uint32_t magic;
 	uint32_t unused[31];
 	struct slot slot[MAX_VCPUS];
+	uint8_t unused2[384];
+	union {				/* what a command returns in bulk */
+		uint32_t refs[512];
+		uint64_t gfns[256];
+	} data;
 };
 
 _Static_assert(sizeof(struct slot) == 192 &&
-	       offsetof(struct mailbox, slot) == 128, "as the guest has them");
+	       offsetof(struct mailbox, slot) == 128 &&
+	       offsetof(struct mailbox, data) == 2048 &&
+	       sizeof(struct mailbox) == GPUMEM_PAGE, "as the guest has them");
 
 /* One for the program; children of it share the page. */
 static struct guest {
@@ -255,6 +271,87 @@ void gpumem_guest_write_faults(uint64_t gpa)
 		     s->status);
 }
 
+/**
+ * gpumem_guest_check_fails - a check that must find one word wrong
+ * @gpa: guest address
+ * @length: bytes
+ * @seed: of what the others hold
+ * @offset: of the word
+ * @got: what it holds
+ */
+void gpumem_guest_check_fails(uint64_t gpa, uint64_t length, uint64_t seed,
+			      uint64_t offset, uint64_t got)
+{
+	volatile struct slot *s = run(COMMAND_CHECK, gpa, length, seed);
+
+	igt_assert_eq(s->status, STATUS_MISMATCH);
+	igt_assert_eq_u64(s->result[1], offset);
+	igt_assert_eq_u64(s->result[2], got);
+}
+
+/* --- pages that it shares ------------------------------------------------- */
+
+/**
+ * __gpumem_guest_share - have the guest share pages
+ * @area: where; what it was before is taken back
+ * @pages: how many, at most GPUMEM_SHARED_MAX
+ * @writable: or for reading only
+ *
+ * Return: 0, or -ENOSPC if others still have too many of its pages.
+ */
+int __gpumem_guest_share(unsigned int area, uint32_t pages, bool writable)
+{
+	volatile struct slot *s = run(COMMAND_SHARE, area, pages, writable);
+
+	igt_require_f(s->status != STATUS_UNSUPPORTED,
+		      "the guest has no way to share pages\n");
+	return s->status == STATUS_OK ? 0 : -(int)s->result[0];
+}
+
+void gpumem_guest_share(unsigned int area, uint32_t pages, bool writable)
+{
+	gpumem_assert(__gpumem_guest_share(area, pages, writable), 0);
+}
+
+void gpumem_guest_unshare(unsigned int area)
+{
+	good(run(COMMAND_UNSHARE, area, 0, 0));
+}
+
+/* How many it has told of, of the @left ones from @first on. */
+static uint32_t told(enum command command, unsigned int area, uint32_t first,
+		     uint32_t left)
+{
+	uint64_t n = good(run(command, area, first, 0))->result[0];
+
+	igt_assert(n);
+	return n < left ? n : left;
+}
+
+void gpumem_guest_refs(unsigned int area, uint32_t *refs, uint32_t pages)
+{
+	for (uint32_t n, i = 0; i < pages; i += n) {
+		n = told(COMMAND_REFS, area, i, pages - i);
+		for (uint32_t k = 0; k < n; k++)
+			refs[i + k] = guest.box->data.refs[k];
+	}
+}
+
+void gpumem_guest_frames(unsigned int area, struct xen_gpumem_frames *frames,
+			 uint32_t pages)
+{
+	for (uint32_t n, i = 0; i < pages; i += n) {
+		n = told(COMMAND_GFNS, area, i, pages - i);
+		for (uint32_t k = 0; k < n; k++)
+			frames[i + k] = (struct xen_gpumem_frames){
+				.gpa = guest.box->data.gfns[k] * GPUMEM_PAGE,
+				.length = GPUMEM_PAGE,
+			};
+	}
+}
+
+/* --- work that goes on ---------------------------------------------------- */
+
 void gpumem_guest_work(unsigned int vcpu, uint64_t gpa, uint64_t length,
 		       uint64_t seed)
 {
@@ -422,4 +519,33 @@ void gpumem_end(void)
 	close(guest.subtest);
 	guest.subtest = -1;
 	igt_assert_eq_u64(gpumem_guest_read(GPUMEM_ARENA), ~0ULL);
+}
+
+/**
+ * gpumem_guest_may_die_require - skip unless the guest may be ended
+ */
+void gpumem_guest_may_die_require(void)
+{
+	igt_require_f(getenv("XEN_GPUMEM_GUEST_MAY_DIE"),
+		      "the guest may not be ended: XEN_GPUMEM_GUEST_MAY_DIE\n");
+}
+
+/**
+ * gpumem_guest_end - have the guest power itself off, and wait until it is gone
+ *
+ * What ends it is the toolstack, as it does with any guest.
+ */
+void gpumem_guest_end(void)
+{
+	struct pollfd gone = { .fd = guest.dom };
+
+	start(0, COMMAND_POWER_OFF, 0, 0, 0, 0);
+	igt_assert_f(poll(&gone, 1, patience() * 1000) == 1 &&
+		     gone.revents & POLLHUP,
+		     "the guest does not go (on_poweroff?)\n");
+	close(guest.subtest);
+	close(guest.dom);
+	munmap((void *)guest.box, GPUMEM_PAGE);
+	guest.box = NULL;
+	guest.subtest = guest.dom = -1;
 }

@@ -85,6 +85,16 @@ int __gpumem_populate(int fd, uint32_t window, uint64_t offset,
 int __gpumem_query(int fd, uint32_t window, uint64_t offset, uint64_t length,
 		   struct xen_gpumem_window_query *q);
 struct xen_gpumem_window_query gpumem_query(int fd, uint32_t window);
+int __gpumem_export_grants(int fd, const uint32_t *refs, uint32_t count,
+			   uint32_t flags,
+			   struct xen_gpumem_export_grants *out);
+int __gpumem_export_frames(int fd, const struct xen_gpumem_frames *ranges,
+			   uint32_t nr, uint32_t flags,
+			   struct xen_gpumem_export_frames *out);
+int __gpumem_export_revoke(int fd, uint32_t id);
+int __gpumem_export_query(int fd, uint32_t id, uint32_t flags,
+			  struct xen_gpumem_export_query *q);
+struct xen_gpumem_export_query gpumem_export_query(int fd, uint32_t id);
 
 /* @call returns @want, zero or a negative errno; an igt_assert() that tells. */
 #define gpumem_assert(call, want) do {					\
@@ -143,5 +153,34 @@ void gpumem_guest_work(unsigned int vcpu, uint64_t gpa, uint64_t length,
 		       uint64_t seed);
 void gpumem_guest_rounds(unsigned int vcpu, uint64_t more);
 uint64_t gpumem_guest_stop(unsigned int vcpu);
+
+/*
+ * Pages of its own that the guest shares.  It has GPUMEM_AREAS areas of them;
+ * where one is, for the commands above, is GPUMEM_SHARED().
+ */
+#define GPUMEM_AREAS		8
+#define GPUMEM_SHARED(area)	(0x400000000000ULL + (area) * 0x100000000ULL)
+/* Pages that it has for that. */
+#define GPUMEM_SHARED_MAX	1024U
+
+/* What the area was before is taken back.  Skips where the guest cannot. */
+int __gpumem_guest_share(unsigned int area, uint32_t pages, bool writable);
+void gpumem_guest_share(unsigned int area, uint32_t pages, bool writable);
+void gpumem_guest_unshare(unsigned int area);
+/* Grant references, and guest addresses, of its pages, the first @pages. */
+void gpumem_guest_refs(unsigned int area, uint32_t *refs, uint32_t pages);
+void gpumem_guest_frames(unsigned int area, struct xen_gpumem_frames *frames,
+			 uint32_t pages);
+
+/* The check must fail: at @offset there is @got. */
+void gpumem_guest_check_fails(uint64_t gpa, uint64_t length, uint64_t seed,
+			      uint64_t offset, uint64_t got);
+
+/*
+ * Only where XEN_GPUMEM_GUEST_MAY_DIE says so: end the guest.  Subtests after
+ * one that does have none, and are skipped.
+ */
+void gpumem_guest_may_die_require(void);
+void gpumem_guest_end(void);
 
 #endif

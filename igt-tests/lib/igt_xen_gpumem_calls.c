@@ -188,3 +188,59 @@ struct xen_gpumem_window_query gpumem_query(int fd, uint32_t window)
 	gpumem_assert(__gpumem_query(fd, window, 0, 0, &q), 0);
 	return q;
 }
+
+/* --- exports: each may have its whole answer in *out, if that is wanted --- */
+
+int __gpumem_export_grants(int fd, const uint32_t *refs, uint32_t count,
+			   uint32_t flags,
+			   struct xen_gpumem_export_grants *out)
+{
+	struct xen_gpumem_export_grants a = {
+		.size = sizeof(a), .flags = flags, .refs = (uintptr_t)refs,
+		.count = count,
+	};
+	int ret = gpumem_call(fd, XEN_GPUMEM_EXPORT_GRANTS, &a);
+
+	if (out)
+		*out = a;
+	return ret;
+}
+
+int __gpumem_export_frames(int fd, const struct xen_gpumem_frames *ranges,
+			   uint32_t nr, uint32_t flags,
+			   struct xen_gpumem_export_frames *out)
+{
+	struct xen_gpumem_export_frames a = {
+		.size = sizeof(a), .flags = flags,
+		.ranges = (uintptr_t)ranges, .nr_ranges = nr,
+	};
+	int ret = gpumem_call(fd, XEN_GPUMEM_EXPORT_FRAMES, &a);
+
+	if (out)
+		*out = a;
+	return ret;
+}
+
+int __gpumem_export_revoke(int fd, uint32_t id)
+{
+	struct xen_gpumem_export_revoke a = { .size = sizeof(a), .id = id };
+
+	return gpumem_call(fd, XEN_GPUMEM_EXPORT_REVOKE, &a);
+}
+
+int __gpumem_export_query(int fd, uint32_t id, uint32_t flags,
+			  struct xen_gpumem_export_query *q)
+{
+	*q = (struct xen_gpumem_export_query){
+		.size = sizeof(*q), .flags = flags, .id = id,
+	};
+	return gpumem_call(fd, XEN_GPUMEM_EXPORT_QUERY, q);
+}
+
+struct xen_gpumem_export_query gpumem_export_query(int fd, uint32_t id)
+{
+	struct xen_gpumem_export_query q;
+
+	gpumem_assert(__gpumem_export_query(fd, id, 0, &q), 0);
+	return q;
+}
