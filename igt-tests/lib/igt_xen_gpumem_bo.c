@@ -35,10 +35,10 @@
 #include "igt.h"
 #include "igt_xen_gpumem.h"
 #include "igt_xen_gpumem_bo.h"
+#include "igt_xen_gpumem_card.h"
 
 #define ROW		1024U		/* pixels: a page */
 #define MAX_REGIONS	32
-#define MAX_CARDS	16
 #define PUSH_SIZE	(8 * MIB)
 
 struct gpumem_kind {
@@ -52,18 +52,6 @@ struct gpumem_kind {
 static struct gpumem_region regions[MAX_REGIONS];
 static unsigned int nr_regions;
 
-static int call(int fd, unsigned long request, void *arg)
-{
-	return igt_ioctl(fd, request, arg) ? -errno : 0;
-}
-
-static void close_handle(int card, uint32_t handle)
-{
-	struct drm_gem_close c = { .handle = handle };
-
-	do_ioctl(card, DRM_IOCTL_GEM_CLOSE, &c);
-}
-
 /* --- the kinds ------------------------------------------------------------ */
 
 static int make_dumb(struct gpumem_bo *bo)
@@ -72,14 +60,14 @@ static int make_dumb(struct gpumem_bo *bo)
 		.width = ROW, .height = bo->size / ROW / 4, .bpp = 32,
 	};
 	struct drm_mode_map_dumb map = { 0 };
-	int err = call(bo->card, DRM_IOCTL_MODE_CREATE_DUMB, &create);
+	int err = gpumem_drm(bo->card, DRM_IOCTL_MODE_CREATE_DUMB, &create);
 
 	if (err)
 		return err;
 	bo->handle = map.handle = create.handle;
 	if (create.size < bo->size)
 		return -ENOMEM;
-	err = call(bo->card, DRM_IOCTL_MODE_MAP_DUMB, &map);
+	err = gpumem_drm(bo->card, DRM_IOCTL_MODE_MAP_DUMB, &map);
 	bo->offset = map.offset;
 	return err;
 }
@@ -92,12 +80,12 @@ static int make_prime(struct gpumem_bo *bo)
 	if (err)
 		return err;
 	prime.handle = bo->handle;
-	err = call(bo->card, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
+	err = gpumem_drm(bo->card, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
 	if (err)
 		return err;
 	bo->fd = prime.fd;
 	bo->offset = 0;
-	close_handle(bo->card, bo->handle);
+	gpumem_close_handle(bo->card, bo->handle);
 	bo->handle = 0;
 	return 0;
 }
@@ -106,12 +94,12 @@ static int make_qxl(struct gpumem_bo *bo)
 {
 	struct drm_qxl_alloc alloc = { .size = bo->size };
 	struct drm_qxl_map map = { 0 };
-	int err = call(bo->card, DRM_IOCTL_QXL_ALLOC, &alloc);
+	int err = gpumem_drm(bo->card, DRM_IOCTL_QXL_ALLOC, &alloc);
 
 	if (err)
 		return err;
 	bo->handle = map.handle = alloc.handle;
-	err = call(bo->card, DRM_IOCTL_QXL_MAP, &map);
+	err = gpumem_drm(bo->card, DRM_IOCTL_QXL_MAP, &map);
 	bo->offset = map.offset;
 	return err;
 }
@@ -126,12 +114,12 @@ static int make_amdgpu(struct gpumem_bo *bo, uint64_t domain)
 		},
 	};
 	union drm_amdgpu_gem_mmap map = { 0 };
-	int err = call(bo->card, DRM_IOCTL_AMDGPU_GEM_CREATE, &create);
+	int err = gpumem_drm(bo->card, DRM_IOCTL_AMDGPU_GEM_CREATE, &create);
 
 	if (err)
 		return err;
 	bo->handle = map.in.handle = create.out.handle;
-	err = call(bo->card, DRM_IOCTL_AMDGPU_GEM_MMAP, &map);
+	err = gpumem_drm(bo->card, DRM_IOCTL_AMDGPU_GEM_MMAP, &map);
 	bo->offset = map.out.addr_ptr;
 	return err;
 }
@@ -153,13 +141,13 @@ static int xe_vram(int card, uint32_t *placement, uint64_t *page)
 		.query = DRM_XE_DEVICE_QUERY_MEM_REGIONS,
 	};
 	struct drm_xe_query_mem_regions *found;
-	int err = call(card, DRM_IOCTL_XE_DEVICE_QUERY, &query);
+	int err = gpumem_drm(card, DRM_IOCTL_XE_DEVICE_QUERY, &query);
 
 	if (err)
 		return err;
 	found = calloc(1, query.size);
 	query.data = (uintptr_t)found;
-	err = call(card, DRM_IOCTL_XE_DEVICE_QUERY, &query);
+	err = gpumem_drm(card, DRM_IOCTL_XE_DEVICE_QUERY, &query);
 	*placement = 0;
 	for (uint32_t i = 0; !err && i < found->num_mem_regions; i++) {
 		const struct drm_xe_mem_region *r = &found->mem_regions[i];
@@ -186,11 +174,11 @@ static int make_xe(struct gpumem_bo *bo)
 	if (err)
 		return err;
 	create.size = (bo->size + page - 1) / page * page;
-	err = call(bo->card, DRM_IOCTL_XE_GEM_CREATE, &create);
+	err = gpumem_drm(bo->card, DRM_IOCTL_XE_GEM_CREATE, &create);
 	if (err)
 		return err;
 	bo->handle = map.handle = create.handle;
-	err = call(bo->card, DRM_IOCTL_XE_GEM_MMAP_OFFSET, &map);
+	err = gpumem_drm(bo->card, DRM_IOCTL_XE_GEM_MMAP_OFFSET, &map);
 	bo->offset = map.offset;
 	return err;
 }
@@ -257,7 +245,7 @@ void gpumem_bo_free(struct gpumem_bo *bo)
 	if (bo->fd >= 0)
 		close(bo->fd);
 	if (bo->handle)
-		close_handle(bo->card, bo->handle);
+		gpumem_close_handle(bo->card, bo->handle);
 	if (bo->card >= 0)
 		close(bo->card);
 	bo->map = MAP_FAILED;
@@ -292,21 +280,13 @@ void gpumem_bo_restore(struct gpumem_bo *bo)
 		.handle = bo->handle, .bottom = 1, .right = 1,
 	};
 
-	gpumem_assert(call(bo->card, DRM_IOCTL_QXL_UPDATE_AREA, &area),
+	gpumem_assert(gpumem_drm(bo->card, DRM_IOCTL_QXL_UPDATE_AREA, &area),
 		      -EINVAL);
 }
 
 /* --- which there are ------------------------------------------------------ */
 
-static bool taken(const char *name)
-{
-	for (unsigned int i = 0; i < nr_regions; i++)
-		if (!strcmp(regions[i].name, name))
-			return true;
-	return false;
-}
-
-static void try_region(const char *path, const char *driver,
+static void try_region(const struct gpumem_card *card,
 		       const struct gpumem_kind *kind)
 {
 	struct gpumem_region *r = &regions[nr_regions];
@@ -314,19 +294,16 @@ static void try_region(const char *path, const char *driver,
 	int err;
 
 	if (nr_regions == MAX_REGIONS ||
-	    (kind->driver && strcmp(kind->driver, driver)))
+	    (kind->driver && strcmp(kind->driver, card->driver)))
 		return;
-	snprintf(r->name, sizeof(r->name), "%s-%s", driver, kind->name);
-	for (int i = 2; taken(r->name); i++)
-		snprintf(r->name, sizeof(r->name), "%s%d-%s", driver, i,
-			 kind->name);
-	snprintf(r->path, sizeof(r->path), "%s", path);
+	snprintf(r->name, sizeof(r->name), "%s-%s", card->name, kind->name);
+	snprintf(r->path, sizeof(r->path), "%s", card->path);
 	r->kind = kind;
 	r->moves = kind->moves;
 	r->has_fd = kind->has_fd;
 	err = __gpumem_bo_new(&bo, r, GPUMEM_PAGE);
 	if (err) {
-		igt_info("%s (%s) is left out: %s\n", r->name, path,
+		igt_info("%s (%s) is left out: %s\n", r->name, r->path,
 			 strerror(-err));
 		return;
 	}
@@ -336,22 +313,11 @@ static void try_region(const char *path, const char *driver,
 
 static void find_regions(void)
 {
-	for (int i = 0; i < MAX_CARDS; i++) {
-		char path[32], driver[24] = "";
-		struct drm_version v = {
-			.name = driver, .name_len = sizeof(driver) - 1,
-		};
-		int card, err;
+	const struct gpumem_card *card;
 
-		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
-		card = open(path, O_RDWR | O_CLOEXEC);
-		if (card < 0)
-			continue;
-		err = call(card, DRM_IOCTL_VERSION, &v);
-		close(card);
-		for (unsigned int k = 0; !err && k < ARRAY_SIZE(kinds); k++)
-			try_region(path, driver, &kinds[k]);
-	}
+	for_each_gpumem_card(card)
+		for (unsigned int k = 0; k < ARRAY_SIZE(kinds); k++)
+			try_region(card, &kinds[k]);
 }
 
 const struct gpumem_region *gpumem_region(unsigned int index)
