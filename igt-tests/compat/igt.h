@@ -212,6 +212,9 @@ int igt_wait_helper(struct igt_helper_process *proc);
 
 void igt_drop_root(void);
 
+/* A file of a card's folder in debugfs, or a negative number. */
+int igt_debugfs_open(int card, const char *name, int mode);
+
 extern __thread int (*igt_ioctl)(int fd, unsigned long request, void *arg);
 
 #define do_ioctl(fd, request, arg) do {					\
