@@ -11,6 +11,7 @@
  * Test category: stress test
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,6 +20,7 @@
 #include "igt.h"
 #include "igt_xen_gpumem.h"
 #include "igt_xen_gpumem_bo.h"
+#include "igt_xen_gpumem_export.h"
 
 IGT_TEST_DESCRIPTION("Lending, moving and taking back, many times over");
 
@@ -351,6 +353,76 @@ static void evict(const struct gpumem_region *r)
 		gpumem_bo_free(&bo[i]);
 }
 
+/* One that comes and goes, by either source, by either end. */
+static void export_once(int dom, const uint32_t *refs,
+			const struct xen_gpumem_frames *frames, int round)
+{
+	struct xen_gpumem_export_frames f;
+	struct xen_gpumem_export_grants g;
+	bool by_frames = round & 1;
+	uint64_t word, *p;
+	int fd;
+
+	if (by_frames)
+		fd = __gpumem_export_frames(dom, frames, PAGES, 0, &f);
+	else
+		fd = __gpumem_export_grants(dom, refs, PAGES, 0, &g);
+	/* Addresses are of no use to a PV domain that is not the first one. */
+	if (by_frames && fd == -EOPNOTSUPP)
+		return;
+	igt_assert_f(fd >= 0, "export: %s\n", strerror(-fd));
+	p = gpumem_map(fd, SIZE, PROT_READ);
+	igt_assert_eq(gpumem_read_signal(p + SIZE / 8 - 1, &word), 0);
+	if (round & 2) {
+		gpumem_assert(__gpumem_export_revoke(dom, by_frames ?
+						     f.out_id : g.out_id), 0);
+		igt_assert_eq(gpumem_read_signal(p, &word), SIGBUS);
+	}
+	munmap(p, SIZE);
+	close(fd);
+}
+
+/*
+ * The guest rewrites pages that come and go at the host, as exports, and pages
+ * of the host's, which come and go there.
+ */
+static void exports(void)
+{
+	struct xen_gpumem_frames frames[PAGES];
+	struct gpumem_export e;
+	uint32_t refs[PAGES], window;
+	void *p = memory(SIZE);
+	bool two;
+	int fd;
+
+	gpumem_export_require();
+	fd = gpumem_begin();
+	two = gpumem_guest_vcpus() >= 2;
+	window = gpumem_window_add(fd, AT, SIZE);
+	gpumem_bind(fd, window, 0, SIZE, p);
+	gpumem_export_new(&e, GPUMEM_GRANTS, 0, SIZE, 0);
+	gpumem_guest_refs(0, refs, PAGES);
+	gpumem_guest_frames(0, frames, PAGES);
+	gpumem_guest_work(0, e.gpa, SIZE, 8);
+	if (two)
+		gpumem_guest_work(1, AT, SIZE, 9);
+	igt_fork(child, 3)
+		for (int i = 0; i < 40; i++)
+			export_once(e.dom, refs, frames, child + i);
+	for (int i = 0; i < 100; i++)
+		igt_assert(!madvise(p, SIZE, MADV_DONTNEED));
+	igt_waitchildren();
+	gpumem_guest_rounds(0, 1);
+	gpumem_check(e.map, SIZE, gpumem_guest_stop(0));
+	if (two)
+		gpumem_check(p, SIZE, gpumem_guest_stop(1));
+	igt_assert_eq_u64(gpumem_query(fd, window).out_failed, 0);
+	gpumem_export_free(&e);
+	gpumem_guest_has_all();
+	gpumem_end();
+	munmap(p, SIZE);
+}
+
 static const struct {
 	const char *name, *what;
 	void (*fn)(void);
@@ -418,6 +490,12 @@ static const struct {
 	 * Description: The lender is killed
 	 */
 	{ "killed", "The lender is killed", killed },
+	/**
+	 * SUBTEST: exports
+	 * Description: Exports by three processes, beside what is lent
+	 */
+	{ "exports", "Exports by three processes, beside what is lent",
+	  exports },
 };
 
 int igt_main()
