@@ -11,7 +11,8 @@
  * names, one a line; all of them must be there.
  *
  * A subtest has passed if IGT says SUCCESS and the exit status is zero.  The
- * guest is kept from subtest to subtest; after a failure there is a new one.
+ * guest is kept from subtest to subtest; there is a new one after a failure,
+ * and after a subtest whose name begins with "guest-dies".
  */
 #include "xg.h"
 
@@ -21,6 +22,7 @@
 #define GUEST		"igt"
 #define LIMIT		180
 #define EXIT_SKIP	77
+#define ENDS_GUEST	"guest-dies"
 
 /* What a subtest that is running has said. */
 struct outcome {
@@ -255,6 +257,8 @@ static void run_subtest(char *binary, char *subtest, const char *name,
 		verdict(name, "fail", since, o.reason);
 		guest_end();
 	}
+	if (!strncmp(subtest, ENDS_GUEST, strlen(ENDS_GUEST)))
+		guest_end();
 }
 
 /* --- which of them -------------------------------------------------------- */
@@ -354,6 +358,7 @@ int main(int argc, char **argv)
 	}
 	snprintf(text, sizeof(text), "%.1f", pace());
 	setenv("XEN_GPUMEM_SLOW", text, 1);
+	setenv("XEN_GPUMEM_GUEST_MAY_DIE", "1", 1);
 	for (; i < argc; i++) {
 		char *reqs = strchr(argv[i], ':');
 
