@@ -48,9 +48,30 @@ header()
 	sed -n "s/^$2: *//p" "$1" | head -n 1
 }
 
+# The same for igt@BINARY@SUBTEST: it must be in the list, too, if there is one.
+holds_igt_test()
+{
+	run=$(sed -n 's/^run *= *igt-run //p' "tests/scenarios/$1")
+	binary=$(echo "$2" | cut -d@ -f2)
+	case " $run" in
+	*" -l "*) grep -qsx "$2" igt-tests/quick.testlist || return 1 ;;
+	esac
+	case " $run" in
+	*" $binary:"*) ;;
+	*) return 1 ;;
+	esac
+	grep -qs "SUBTEST: $(echo "$2" | cut -d@ -f3)\$" \
+		"igt-tests/tests/$binary.c"
+}
+
 # Does a program of the scenario hold the test?
 holds_test()
 {
+	case $2 in
+	igt@*)
+		holds_igt_test "$@"
+		return ;;
+	esac
 	sed -n 's/^run *= *xgt-\([^ ]*\).*/\1/p' "tests/scenarios/$1" |
 	while read -r program; do
 		case $program in
