@@ -79,7 +79,8 @@ void gpumem_file_put(struct gpumem_file *file)
 
 /* Limits are given in several types; zero is none. */
 static struct gpumem_usage gpumem_limits(u32 windows, u32 bindings, u64 bytes,
-					 u32 exports, u64 export_bytes)
+					 u32 exports, u64 export_bytes,
+					 u32 grants)
 {
 	u64 most = READ_ONCE(gpumem_max_bindings);
 
@@ -89,6 +90,7 @@ static struct gpumem_usage gpumem_limits(u32 windows, u32 bindings, u64 bytes,
 		[GPUMEM_USE_BYTES] = bytes ?: U64_MAX,
 		[GPUMEM_USE_EXPORTS] = exports ?: U32_MAX,
 		[GPUMEM_USE_EXPORT_BYTES] = export_bytes ?: U64_MAX,
+		[GPUMEM_USE_GRANTS] = grants ?: U32_MAX,
 		[GPUMEM_USE_FDS] = GPUMEM_FDS,
 	} };
 }
@@ -175,7 +177,8 @@ gpumem_file_open(const struct xen_gpumem_open_domain *cmd)
 						cmd->max_bindings,
 						cmd->max_bytes,
 						cmd->max_exports,
-						cmd->max_export_bytes));
+						cmd->max_export_bytes,
+						cmd->max_grants));
 	if (IS_ERR(file))
 		return file;
 
@@ -207,7 +210,8 @@ long gpumem_open_domain(struct xen_gpumem_open_domain *cmd, void __user *arg)
 {
 	struct gpumem_file *file;
 
-	if ((cmd->flags & ~XEN_GPUMEM_OPEN_CLOEXEC) || cmd->__reserved)
+	if ((cmd->flags & ~XEN_GPUMEM_OPEN_CLOEXEC) || cmd->__reserved ||
+	    cmd->__reserved1)
 		return -EINVAL;
 	file = gpumem_file_open(cmd);
 	if (IS_ERR(file))
@@ -233,7 +237,8 @@ gpumem_file_derive(struct gpumem_file *parent,
 						cmd->max_bindings,
 						cmd->max_bytes,
 						cmd->max_exports,
-						cmd->max_export_bytes));
+						cmd->max_export_bytes,
+						cmd->max_grants));
 	if (IS_ERR(file))
 		return file;
 
@@ -277,7 +282,7 @@ long gpumem_derive(struct gpumem_file *file, void *arg)
 	struct xen_gpumem_derive *cmd = arg;
 	struct gpumem_file *child;
 
-	if ((cmd->flags & ~XEN_GPUMEM_OPEN_CLOEXEC) || cmd->__reserved)
+	if (cmd->flags & ~XEN_GPUMEM_OPEN_CLOEXEC)
 		return -EINVAL;
 	child = gpumem_file_derive(file, cmd);
 	if (IS_ERR(child))

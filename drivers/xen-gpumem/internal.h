@@ -183,6 +183,7 @@ enum {
 	GPUMEM_USE_BYTES,		/* in bindings */
 	GPUMEM_USE_EXPORTS,
 	GPUMEM_USE_EXPORT_BYTES,
+	GPUMEM_USE_GRANTS,		/* references */
 	GPUMEM_USE_FDS,			/* derived, as long as in memory */
 	GPUMEM_USE_NR,
 };

@@ -242,7 +242,7 @@ static long gpumem_node_ioctl(struct file *filp, unsigned int cmd,
 		return gpumem_call(NULL, gpumem_call_find(cmd), uarg);
 	case XEN_GPUMEM_OPEN_DOMAIN:
 		ret = gpumem_call_fetch(&open, sizeof(open),
-					offsetofend(typeof(open), max_export_bytes),
+					offsetofend(typeof(open), __reserved1),
 					uarg);
 		return ret ?: gpumem_open_domain(&open, uarg);
 	default:

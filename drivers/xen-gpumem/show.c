@@ -54,6 +54,7 @@ static const char *const gpumem_usage_names[GPUMEM_USE_NR] = {
 	[GPUMEM_USE_BYTES] = "bytes",
 	[GPUMEM_USE_EXPORTS] = "exports",
 	[GPUMEM_USE_EXPORT_BYTES] = "export-bytes",
+	[GPUMEM_USE_GRANTS] = "grants",
 	[GPUMEM_USE_FDS] = "fds",
 };
 

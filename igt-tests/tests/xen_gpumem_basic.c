@@ -59,7 +59,8 @@ static void bad_open_domain(void)
 		{ AT(open_domain, flags), ~XEN_GPUMEM_OPEN_CLOEXEC },
 		/* the upper half: the lower one is the domain */
 		{ AT(open_domain, domid), 0xffff0000 },
-		{ AT(open_domain, rights), ~0xfU },
+		{ AT(open_domain, rights), ~0x1fU },
+		{ AT(open_domain, __reserved1), ALL },
 		{ }
 	};
 	struct gpumem_lent l = gpumem_lent_begin();
@@ -315,8 +316,7 @@ static void bad_derive(void)
 	}, a;
 	static const struct gpumem_zero zero[] = {
 		{ AT(derive, flags), ~XEN_GPUMEM_OPEN_CLOEXEC },
-		{ AT(derive, rights), ~0xfU },
-		{ AT(derive, __reserved), ALL },
+		{ AT(derive, rights), ~0x1fU },
 		{ }
 	};
 	int child;

@@ -349,7 +349,8 @@ static void args_open_domain(void)
 		{ AT(open_domain, flags), ~XEN_GPUMEM_OPEN_CLOEXEC },
 		/* domid is in the lower half of the same word */
 		{ AT(open_domain, domid), 0xffff0000 },
-		{ AT(open_domain, rights), ~15U },
+		{ AT(open_domain, rights), ~31U },
+		{ AT(open_domain, __reserved1), ALL },
 		{ }
 	};
 	int node = gm_node(), fd;
@@ -397,8 +398,7 @@ static void args_derive(void)
 	}, a;
 	static const struct must_be_zero zero[] = {
 		{ AT(derive, flags), ~XEN_GPUMEM_OPEN_CLOEXEC },
-		{ AT(derive, rights), ~15U },
-		{ AT(derive, __reserved), ALL },
+		{ AT(derive, rights), ~31U },
 		{ }
 	};
 	struct xen_gpumem_event event;
@@ -509,8 +509,8 @@ static void wrong_file(void)
 	ERR(call(xgt_dom, XEN_GPUMEM_OPEN_DOMAIN, arg), ENOTTY);
 	for (unsigned int nr = 0x0a; nr <= 0xff; nr++) {
 		ERR(call(node, _IO(XEN_GPUMEM_TYPE, nr), arg), ENOTTY);
-		/* Exports are numbered from 0x20 on. */
-		if (nr < 0x20 || nr > 0x23)
+		/* Exports are numbered from 0x20 on, grants from 0x28 on. */
+		if ((nr < 0x20 || nr > 0x23) && (nr < 0x28 || nr > 0x29))
 			ERR(call(xgt_dom, _IO(XEN_GPUMEM_TYPE, nr), arg),
 			    ENOTTY);
 	}

@@ -28,7 +28,7 @@ AT(xen_gpumem_range, first, 8, 8);
 AT(xen_gpumem_range, length, 16, 8);
 END(xen_gpumem_range, length);
 
-SIZE(xen_gpumem_open_domain, 64);
+SIZE(xen_gpumem_open_domain, 72);
 AT(xen_gpumem_open_domain, size, 0, 4);
 AT(xen_gpumem_open_domain, flags, 4, 4);
 AT(xen_gpumem_open_domain, domid, 8, 2);
@@ -42,7 +42,9 @@ AT(xen_gpumem_open_domain, ranges, 40, 8);
 AT(xen_gpumem_open_domain, nr_ranges, 48, 4);
 AT(xen_gpumem_open_domain, max_exports, 52, 4);
 AT(xen_gpumem_open_domain, max_export_bytes, 56, 8);
-END(xen_gpumem_open_domain, max_export_bytes);
+AT(xen_gpumem_open_domain, max_grants, 64, 4);
+AT(xen_gpumem_open_domain, __reserved1, 68, 4);
+END(xen_gpumem_open_domain, __reserved1);
 
 SIZE(xen_gpumem_window_add, 32);
 AT(xen_gpumem_window_add, size, 0, 4);
@@ -124,7 +126,7 @@ AT(xen_gpumem_derive, nr_ranges, 20, 4);
 AT(xen_gpumem_derive, max_bytes, 24, 8);
 AT(xen_gpumem_derive, ranges, 32, 8);
 AT(xen_gpumem_derive, max_exports, 40, 4);
-AT(xen_gpumem_derive, __reserved, 44, 4);
+AT(xen_gpumem_derive, max_grants, 44, 4);
 AT(xen_gpumem_derive, max_export_bytes, 48, 8);
 END(xen_gpumem_derive, max_export_bytes);
 
@@ -184,6 +186,24 @@ AT(xen_gpumem_export_query, out_pages, 40, 8);
 AT(xen_gpumem_export_query, out_segments, 48, 8);
 END(xen_gpumem_export_query, out_segments);
 
+SIZE(xen_gpumem_grant, 40);
+AT(xen_gpumem_grant, size, 0, 4);
+AT(xen_gpumem_grant, flags, 4, 4);
+AT(xen_gpumem_grant, fd, 8, 4);
+AT(xen_gpumem_grant, count, 12, 4);
+AT(xen_gpumem_grant, offset, 16, 8);
+AT(xen_gpumem_grant, refs, 24, 8);
+AT(xen_gpumem_grant, out_failed, 32, 4);
+AT(xen_gpumem_grant, out_id, 36, 4);
+END(xen_gpumem_grant, out_id);
+
+SIZE(xen_gpumem_grant_release, 16);
+AT(xen_gpumem_grant_release, size, 0, 4);
+AT(xen_gpumem_grant_release, id, 4, 4);
+AT(xen_gpumem_grant_release, wait_ms, 8, 4);
+AT(xen_gpumem_grant_release, out_left, 12, 4);
+END(xen_gpumem_grant_release, out_left);
+
 ASSERT(XEN_GPUMEM_TYPE == 0xB9 && XEN_GPUMEM_ABI == 1);
 ASSERT(XEN_GPUMEM_INFO == 0xB900 && XEN_GPUMEM_OPEN_DOMAIN == 0xB901);
 ASSERT(XEN_GPUMEM_WINDOW_ADD == 0xB902 && XEN_GPUMEM_WINDOW_REMOVE == 0xB903);
@@ -211,3 +231,7 @@ ASSERT(XEN_GPUMEM_FEAT_EXPORT == 16 && XEN_GPUMEM_EXPORT_READONLY == 1);
 ASSERT(XEN_GPUMEM_EXPORT_CLOEXEC == 2 && XEN_GPUMEM_EXPORT_REVOCABLE == 4);
 ASSERT(XEN_GPUMEM_EXPORT_REVOKED == 1 && XEN_GPUMEM_EXPORT_RETURNED == 2);
 ASSERT(XEN_GPUMEM_EXPORT_QUERY_NEXT == 1 && XEN_GPUMEM_MAX_FRAMES == 65536);
+ASSERT(XEN_GPUMEM_GRANT == 0xB928 && XEN_GPUMEM_GRANT_RELEASE == 0xB929);
+ASSERT(XEN_GPUMEM_FEAT_GRANT == 32 && XEN_GPUMEM_RIGHT_GRANT == 16);
+ASSERT(XEN_GPUMEM_GRANT_READONLY == 1);
+ASSERT(XEN_GPUMEM_GRANT_MAX_WAIT_MS == 60000);

@@ -103,12 +103,14 @@ struct xen_gpumem_info {
  * What a domain fd may be used for.  LEND: windows and bindings.  REMOVE:
  * WINDOW_REMOVE on windows that any fd of the guest has added, to clean up
  * after a backend.  EXPORT_GRANTS, EXPORT_FRAMES: the calls of those names, for
- * the guest's pages by grant reference or by guest address.
+ * the guest's pages by grant reference or by guest address.  GRANT: grant
+ * references for dma-bufs of the host's.
  */
 #define XEN_GPUMEM_RIGHT_LEND		(1U << 0)
 #define XEN_GPUMEM_RIGHT_EXPORT_GRANTS	(1U << 1)
 #define XEN_GPUMEM_RIGHT_EXPORT_FRAMES	(1U << 2)
 #define XEN_GPUMEM_RIGHT_REMOVE		(1U << 3)
+#define XEN_GPUMEM_RIGHT_GRANT		(1U << 4)
 
 /**
  * struct xen_gpumem_range - where a right may be used
@@ -150,6 +152,9 @@ struct xen_gpumem_range {
  * @max_exports: buffers exported through the fd that may exist at a time;
  *	zero: no limit of its own
  * @max_export_bytes: bytes in them together; zero: no limit of its own
+ * @max_grants: grant references given through the fd that may exist at a time;
+ *	zero: no limit of its own
+ * @__reserved1: zero
  *
  * Returns a new file descriptor.  Opening the node is the privilege; the node
  * is root's alone by default.
@@ -175,6 +180,8 @@ struct xen_gpumem_open_domain {
 	__u32 nr_ranges;
 	__u32 max_exports;
 	__aligned_u64 max_export_bytes;
+	__u32 max_grants;
+	__u32 __reserved1;
 };
 
 #define XEN_GPUMEM_OPEN_DOMAIN	_IO(XEN_GPUMEM_TYPE, 0x01)
@@ -466,8 +473,8 @@ struct xen_gpumem_window_query {
  * @ranges: address of an array of struct xen_gpumem_range.  A right for which
  *	none is given keeps the ranges that this fd has for it
  * @max_exports: buffers
- * @__reserved: zero
- * @max_export_bytes: bytes in them together
+ * @max_grants: grant references
+ * @max_export_bytes: bytes in the buffers together
  *
  * Returns a new file descriptor for the same guest, which may do what it is
  * given and what this one may do, and no more.  What it uses counts against
@@ -491,7 +498,7 @@ struct xen_gpumem_derive {
 	__aligned_u64 max_bytes;
 	__aligned_u64 ranges;
 	__u32 max_exports;
-	__u32 __reserved;
+	__u32 max_grants;
 	__aligned_u64 max_export_bytes;
 };
 
@@ -730,5 +737,91 @@ struct xen_gpumem_export_query {
 };
 
 #define XEN_GPUMEM_EXPORT_QUERY		_IO(XEN_GPUMEM_TYPE, 0x23)
+
+/*
+ * The pinned way, for a guest that maps grants itself: references, given to
+ * the fd's guest and to no other, for a dma-buf of the host's.  Unlike what is
+ * lent, the buffer is held where it is, in system memory, for as long as a
+ * reference exists or the guest has one mapped: only the guest can end that.
+ */
+
+#define XEN_GPUMEM_FEAT_GRANT		(1ULL << 5)	/* the calls below */
+
+/* The guest can map the pages for reading only. */
+#define XEN_GPUMEM_GRANT_READONLY	(1U << 0)
+
+/**
+ * struct xen_gpumem_grant - XEN_GPUMEM_GRANT
+ * @size: sizeof(struct xen_gpumem_grant)
+ * @flags: zero, or XEN_GPUMEM_GRANT_READONLY
+ * @fd: the dma-buf
+ * @count: pages, not zero
+ * @offset: first byte in the buffer
+ * @refs: address of an array of @count __u32: OUT: the references, in order.
+ *	May be written on errors, too, with numbers that mean nothing then
+ * @out_failed: OUT: after an error that one page caused, its index; else
+ *	@count.  Set on errors too
+ * @out_id: OUT: their id, for GRANT_RELEASE on this fd
+ *
+ * Grants the fd's guest a part of a dma-buf, page by page.  The buffer stays
+ * pinned and attached, all of it, until GRANT_RELEASE has succeeded.  Once all
+ * descriptors of the domain fd are closed, or the guest is gone, or the
+ * hypervisor's policy has come to forbid asking for it, the driver takes the
+ * references back by itself, each as soon as the guest has it not mapped any
+ * more, and then lets go of the buffer.
+ *
+ * Errors: EPERM the fd has no right to grant, or the hypervisor's policy has
+ * come to forbid it; EBADF @fd is no dma-buf; ERANGE the pages do not all lie
+ * in the buffer; EACCES the buffer's file is not open for writing, and READONLY
+ * is not set; EREMOTEIO the buffer is not, and cannot be held, in system memory
+ * of this domain's own: it is the memory of a device, or of a guest
+ * (out_failed, where it can be told); ENOSPC one of the fd's limits, or of the
+ * driver's for all fds together; ENOBUFS this domain's grant table is full.
+ */
+struct xen_gpumem_grant {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 count;
+	__aligned_u64 offset;
+	__aligned_u64 refs;
+	__u32 out_failed;
+	__u32 out_id;
+};
+
+#define XEN_GPUMEM_GRANT		_IO(XEN_GPUMEM_TYPE, 0x28)
+
+/* The longest that GRANT_RELEASE can be told to wait. */
+#define XEN_GPUMEM_GRANT_MAX_WAIT_MS	60000
+
+/**
+ * struct xen_gpumem_grant_release - XEN_GPUMEM_GRANT_RELEASE
+ * @size: sizeof(struct xen_gpumem_grant_release)
+ * @id: which
+ * @wait_ms: how long to wait for the guest, in milliseconds; at most
+ *	XEN_GPUMEM_GRANT_MAX_WAIT_MS
+ * @out_left: OUT: references that the guest still has mapped; zero where none
+ *	was looked at.  Set on errors too
+ *
+ * Takes references back.  Each one that the guest has not mapped ends for
+ * good; then the call waits until the guest has unmapped the others.  When it
+ * returns 0, the guest reaches nothing of the buffer any more, the buffer is
+ * let go, and the id means nothing.  Works on a dead domain.
+ *
+ * After EBUSY, ETIMEDOUT and EINTR the guest has what it has mapped, as before,
+ * and the buffer is held as before; what the guest unmaps from then on ends
+ * within about a second, whether or not the call is repeated.
+ *
+ * Errors: ENOENT no such references of this fd; EBUSY the guest has some
+ * mapped, and @wait_ms is zero; ETIMEDOUT it had for that long; EINTR.
+ */
+struct xen_gpumem_grant_release {
+	__u32 size;
+	__u32 id;
+	__u32 wait_ms;
+	__u32 out_left;
+};
+
+#define XEN_GPUMEM_GRANT_RELEASE	_IO(XEN_GPUMEM_TYPE, 0x29)
 
 #endif /* _UAPI_XEN_GPUMEM_H */
