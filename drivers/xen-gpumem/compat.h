@@ -169,6 +169,47 @@ static inline void gpumem_dma_unmap(struct device *dev, dma_addr_t address,
 #endif
 }
 
+/*
+ * What a device's dma_map_ops need besides operations on tables, where the
+ * device is given memory with pages as it lies, and no other.  Before 6.19 a
+ * piece came as a page and an offset in it, and memory without pages by an
+ * operation of its own, which may be missing.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+static inline dma_addr_t gpumem_dma_identity(struct device *dev,
+					     phys_addr_t phys, size_t size,
+					     enum dma_data_direction dir,
+					     unsigned long attrs)
+{
+	return attrs & DMA_ATTR_MMIO ? DMA_MAPPING_ERROR : phys;
+}
+#else
+static inline dma_addr_t gpumem_dma_identity(struct device *dev,
+					     struct page *page,
+					     unsigned long offset, size_t size,
+					     enum dma_data_direction dir,
+					     unsigned long attrs)
+{
+	return page_to_phys(page) + offset;
+}
+#endif
+
+static inline void gpumem_dma_nothing(struct device *dev, dma_addr_t address,
+				      size_t size, enum dma_data_direction dir,
+				      unsigned long attrs)
+{
+}
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#define GPUMEM_DMA_IDENTITY						\
+	.map_phys = gpumem_dma_identity,				\
+	.unmap_phys = gpumem_dma_nothing
+#else
+#define GPUMEM_DMA_IDENTITY						\
+	.map_page = gpumem_dma_identity,				\
+	.unmap_page = gpumem_dma_nothing
+#endif
+
 /* The argument became a string. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
 #define GPUMEM_IMPORT_DMA_BUF	"DMA_BUF"

@@ -192,6 +192,7 @@ void gpumem_event_gone(struct gpumem_ctx *ctx)
 
 	if (xchg(&ctx->dead, true))
 		return;
+	gpumem_grants_hurry();
 	guard(spinlock)(&ctx->files_lock);
 	list_for_each_entry(file, &ctx->files, link)
 		wake_up_interruptible_poll(&file->events.wait,

@@ -4,9 +4,9 @@
  *
  * An open file is one *user* of its guest's attachment, from its making to its
  * release.  Its memory can live longer: those that were derived from it are
- * charged to it, and windows and exports that are on their way out are, too;
- * and jobs that serve its faults can be asleep for as long as a process likes.
- * A reference keeps that memory and the context's, nothing else.
+ * charged to it, and windows, exports and grants that are on their way out are,
+ * too; and jobs that serve its faults can be asleep for as long as a process
+ * likes.  A reference keeps that memory and the context's, nothing else.
  *
  * Who opens the node decides how many fds there are.  Who derives does not: a
  * backend could derive, have the guest's faults put jobs to sleep, close, and
@@ -46,6 +46,7 @@ static void gpumem_file_end(struct gpumem_file *file)
 		gpumem_ctx_put(file->ctx);
 	mutex_destroy(&file->events.reader);
 	xa_destroy(&file->exports);
+	xa_destroy(&file->grants);
 	kfree(file->ranges);
 	kfree(file);
 }
@@ -109,6 +110,7 @@ static struct gpumem_file *gpumem_file_create(u32 rights,
 		return ERR_PTR(-ENOMEM);
 	kref_init(&file->ref);
 	xa_init_flags(&file->exports, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+	xa_init_flags(&file->grants, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	INIT_LIST_HEAD(&file->link);
 	INIT_WORK(&file->free, gpumem_file_work);
 	file->rights = rights;
@@ -149,6 +151,7 @@ int gpumem_file_release(struct inode *inode, struct file *filp)
 	struct gpumem_file *file = filp->private_data;
 
 	gpumem_window_remove_all(file);
+	gpumem_grants_close(file);
 	gpumem_file_leave(file);
 	return 0;
 }

@@ -202,7 +202,11 @@ struct gpumem_usage {
  * @attached: it is an attachment; else it only names the guest, for fds that
  *	lend nothing.  Constant
  * @serial: tells contexts apart that follow each other at one address
- * @exports: those that keep the memory, for as long as somebody likes
+ * @exports: exports and grants, which keep the memory for as long as somebody
+ *	likes
+ * @looked: the turn of the watch over grants that asked for the guest last;
+ *	the watch's alone, as what follows
+ * @lost: it was not told that it is still that guest
  * @dead: the guest is gone; set once
  * @files_lock: protects @files; a leaf but for wake-ups
  * @files: open fds, to be told
@@ -223,6 +227,8 @@ struct gpumem_ctx {
 	bool attached;
 	u64 serial;
 	atomic_t exports;
+	unsigned int looked;
+	bool lost;
 	bool dead;
 	spinlock_t files_lock;
 	struct list_head files;
@@ -264,7 +270,7 @@ struct gpumem_events {
 /**
  * struct gpumem_file - a domain fd
  * @ref: keeps the memory; held by the open file, children, windows, exports,
- *	busy jobs
+ *	grants, busy jobs
  * @ctx: the guest; holds a reference to its memory, and until the release is
  *	one of its users
  * @parent: the fd that this one was derived from, or NULL; holds a reference
@@ -280,6 +286,8 @@ struct gpumem_events {
  * @free: the end, where there is a @server
  * @exports: struct gpumem_export by id; its own lock
  * @next_export: next id, by the lock of @exports
+ * @grants: struct gpumem_grant by id; its own lock
+ * @next_grant: next id, by the lock of @grants
  * @events: to be read
  */
 struct gpumem_file {
@@ -298,6 +306,8 @@ struct gpumem_file {
 	struct work_struct free;
 	struct xarray exports;
 	u32 next_export;
+	struct xarray grants;
+	u32 next_grant;
 	struct gpumem_events events;
 };
 
@@ -580,6 +590,18 @@ long gpumem_export_query(struct gpumem_file *file, void *arg);
 
 /* pages-grant.c */
 bool gpumem_exports_ok(void);
+
+/* grant-end.c */
+int gpumem_grants_init(void);
+void gpumem_grants_exit(void);
+void gpumem_grants_hurry(void);
+void gpumem_grants_close(struct gpumem_file *file);
+void gpumem_grants_show(struct seq_file *m);
+
+/* grant.c */
+long gpumem_grant(struct gpumem_file *file, void *arg);
+void gpumem_grant_undo(struct gpumem_file *file, void *arg);
+long gpumem_grant_release(struct gpumem_file *file, void *arg);
 
 /* zero.c */
 int gpumem_zero_init(void);

@@ -68,7 +68,8 @@ static long gpumem_info(struct gpumem_file *file, void *arg)
 	if (gpumem_hv->mock)
 		cmd->out_features |= XEN_GPUMEM_FEAT_MOCK;
 	if (gpumem_exports_ok())
-		cmd->out_features |= XEN_GPUMEM_FEAT_EXPORT;
+		cmd->out_features |= XEN_GPUMEM_FEAT_EXPORT |
+				     XEN_GPUMEM_FEAT_GRANT;
 	cmd->out_rights = file ? file->rights : 0;
 	cmd->out_max_windows = info.max_windows;
 	cmd->out_max_bindings = READ_ONCE(gpumem_max_bindings);
@@ -92,6 +93,8 @@ union gpumem_cmd {
 	struct gpumem_export_call export_call;
 	struct xen_gpumem_export_revoke export_revoke;
 	struct xen_gpumem_export_query export_query;
+	struct xen_gpumem_grant grant;
+	struct xen_gpumem_grant_release grant_release;
 };
 
 /**
@@ -155,6 +158,11 @@ static const struct gpumem_call gpumem_calls[] = {
 		    GPUMEM_OUT_NEVER, gpumem_export_revoke),
 	GPUMEM_CALL(XEN_GPUMEM_EXPORT_QUERY, xen_gpumem_export_query,
 		    out_segments, GPUMEM_OUT_DONE, gpumem_export_query),
+	GPUMEM_CALL(XEN_GPUMEM_GRANT, xen_gpumem_grant, out_id,
+		    GPUMEM_OUT_ALWAYS, gpumem_grant,
+		    .undo = gpumem_grant_undo),
+	GPUMEM_CALL(XEN_GPUMEM_GRANT_RELEASE, xen_gpumem_grant_release,
+		    out_left, GPUMEM_OUT_ALWAYS, gpumem_grant_release),
 };
 
 /* Fetch the structure of a call. */
@@ -287,14 +295,19 @@ static int __init gpumem_init(void)
 	ret = gpumem_suspend_init();
 	if (ret)
 		goto err_domain;
+	ret = gpumem_grants_init();
+	if (ret)
+		goto err_suspend;
 	gpumem_show_init();
 	ret = misc_register(&gpumem_node);
 	if (ret)
-		goto err_suspend;
+		goto err_grants;
 	return 0;
 
-err_suspend:
+err_grants:
 	gpumem_show_exit();
+	gpumem_grants_exit();
+err_suspend:
 	gpumem_suspend_exit();
 err_domain:
 	gpumem_domain_exit();
@@ -309,6 +322,7 @@ static void __exit gpumem_exit(void)
 {
 	misc_deregister(&gpumem_node);
 	gpumem_show_exit();
+	gpumem_grants_exit();
 	gpumem_suspend_exit();
 	gpumem_domain_exit();
 	gpumem_zero_exit();

@@ -25,7 +25,9 @@
 				 XEN_GPUMEM_RIGHT_EXPORT_FRAMES)
 /* Those that ranges can be given for. */
 #define GPUMEM_RIGHTS_RANGED	(XEN_GPUMEM_RIGHT_LEND | GPUMEM_RIGHTS_EXPORT)
-#define GPUMEM_RIGHTS_ALL	(GPUMEM_RIGHTS_RANGED | XEN_GPUMEM_RIGHT_REMOVE)
+#define GPUMEM_RIGHTS_ALL	(GPUMEM_RIGHTS_RANGED |			\
+				 XEN_GPUMEM_RIGHT_REMOVE |		\
+				 XEN_GPUMEM_RIGHT_GRANT)
 
 /**
  * gpumem_rights_check - are these rights that a fd can have?
@@ -38,7 +40,8 @@ int gpumem_rights_check(u32 rights)
 {
 	if (!rights || (rights & ~GPUMEM_RIGHTS_ALL))
 		return -EINVAL;
-	if ((rights & GPUMEM_RIGHTS_EXPORT) && !gpumem_exports_ok())
+	if ((rights & (GPUMEM_RIGHTS_EXPORT | XEN_GPUMEM_RIGHT_GRANT)) &&
+	    !gpumem_exports_ok())
 		return -EOPNOTSUPP;
 	return 0;
 }

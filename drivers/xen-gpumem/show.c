@@ -12,6 +12,10 @@
  *   bindings   one line for each binding
  *   latency    how many faults and revocations of a window took how long
  *
+ * and beside them one file about all guests, those that nobody has open too:
+ *
+ *   grants     one line for each dma-buf that a guest has references for
+ *
  * A directory lives as long as its context has users; removing it waits for
  * those who read there, who take no lock that is held meanwhile.
  *
@@ -234,6 +238,13 @@ static int latency_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(latency);
 
+static int grants_show(struct seq_file *m, void *unused)
+{
+	gpumem_grants_show(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(grants);
+
 /**
  * gpumem_show_add - make a guest's directory
  * @ctx: the guest
@@ -269,6 +280,8 @@ void gpumem_show_remove(struct gpumem_ctx *ctx)
 void gpumem_show_init(void)
 {
 	gpumem_debugfs = debugfs_create_dir("xen-gpumem", NULL);
+	debugfs_create_file("grants", 0400, gpumem_debugfs, NULL,
+			    &grants_fops);
 }
 
 /**

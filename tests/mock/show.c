@@ -102,7 +102,7 @@ static const char *guest_dir(void)
 	CHECK(d);
 	path[0] = '\0';
 	while ((e = readdir(d)))
-		if (e->d_name[0] != '.')
+		if (e->d_name[0] != '.' && e->d_type == DT_DIR)
 			snprintf(path, sizeof(path), "%s/%s", DEBUG,
 				 e->d_name);
 	closedir(d);
