@@ -163,10 +163,16 @@ static void names(void)
 	ERR(xgm_rights_parse("", &rights), EINVAL);
 	ERR(xgm_rights_parse("len", &rights), EINVAL);
 	CHECK_EQ(rights, LEND | XEN_GPUMEM_RIGHT_REMOVE);
+	OK(xgm_rights_parse("grant,export-grants", &rights));
+	CHECK_EQ(rights, XEN_GPUMEM_RIGHT_GRANT |
+			 XEN_GPUMEM_RIGHT_EXPORT_GRANTS);
 	/* Bits of later versions are not lost. */
 	xgm_features_format(XEN_GPUMEM_FEAT_MOCK | 1ULL << 40, text,
 			    sizeof(text));
 	CHECK(!strcmp(text, "mock,0x10000000000"));
+	xgm_features_format(XEN_GPUMEM_FEAT_EXPORT | XEN_GPUMEM_FEAT_GRANT,
+			    text, sizeof(text));
+	CHECK(!strcmp(text, "export,grant"));
 	xgm_access_format(0, text, sizeof(text));
 	CHECK(!*text);
 	/* As snprintf(). */
@@ -248,6 +254,10 @@ static void malformed_limits(void)
 		 .call = XGM_CALL_DOMAIN_DERIVE, .limits = &l);
 	l.nr_ranges = XEN_GPUMEM_MAX_RANGES + 1;
 	EXPLAINS(xgt_dom, EINVAL, "65 ranges, more than 64",
+		 .call = XGM_CALL_DOMAIN_DERIVE, .limits = &l);
+	l.nr_ranges = 0;
+	l.pad = 1;
+	EXPLAINS(xgt_dom, EINVAL, "pad of the limits is not zero",
 		 .call = XGM_CALL_DOMAIN_DERIVE, .limits = &l);
 	mock_end();
 }
@@ -443,6 +453,10 @@ static void which_guest(void)
 	l.generation = 0;
 	l.rights = XEN_GPUMEM_RIGHT_EXPORT_FRAMES;
 	EXPLAINS(-1, EOPNOTSUPP, "cannot give it: export-frames",
+		 .call = XGM_CALL_DOMAIN_OPEN, .domid = MOCK_DOMID,
+		 .limits = &l);
+	l.rights = XEN_GPUMEM_RIGHT_GRANT;
+	EXPLAINS(-1, EOPNOTSUPP, "cannot give it: grant",
 		 .call = XGM_CALL_DOMAIN_OPEN, .domid = MOCK_DOMID,
 		 .limits = &l);
 	l.rights = LEND;

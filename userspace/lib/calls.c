@@ -55,12 +55,16 @@ int xgm_node_open(void)
 
 static int limits_fetch(struct xgm_limits *to, const struct xgm_limits *from)
 {
-	if (from)
-		return xgm_fetch(to, sizeof(*to),
-				 offsetof(struct xgm_limits, generation) +
-				 sizeof(to->generation), from);
-	*to = (struct xgm_limits){ .rights = XEN_GPUMEM_RIGHT_LEND };
-	return 0;
+	int ret;
+
+	if (!from) {
+		*to = (struct xgm_limits){ .rights = XEN_GPUMEM_RIGHT_LEND };
+		return 0;
+	}
+	ret = xgm_fetch(to, sizeof(*to),
+			offsetof(struct xgm_limits, generation) +
+			sizeof(to->generation), from);
+	return !ret && to->pad ? -EINVAL : ret;
 }
 
 int xgm_domain_open(int node, uint16_t domid, const struct xgm_limits *limits,
@@ -84,6 +88,7 @@ int xgm_domain_open(int node, uint16_t domid, const struct xgm_limits *limits,
 	arg.nr_ranges = l.nr_ranges;
 	arg.max_exports = l.max_exports;
 	arg.max_export_bytes = l.max_export_bytes;
+	arg.max_grants = l.max_grants;
 	ret = call(node, XEN_GPUMEM_OPEN_DOMAIN, &arg);
 	if (ret >= 0 && generation)
 		*generation = arg.generation;
@@ -111,6 +116,7 @@ int xgm_domain_derive(int fd, const struct xgm_limits *limits)
 	arg.nr_ranges = l.nr_ranges;
 	arg.max_exports = l.max_exports;
 	arg.max_export_bytes = l.max_export_bytes;
+	arg.max_grants = l.max_grants;
 	return call(fd, XEN_GPUMEM_DERIVE, &arg);
 }
 

@@ -183,7 +183,8 @@ static bool bad_limits(const struct why *w)
 	const uint32_t ranged = XEN_GPUMEM_RIGHT_LEND |
 				XEN_GPUMEM_RIGHT_EXPORT_GRANTS |
 				XEN_GPUMEM_RIGHT_EXPORT_FRAMES;
-	const uint32_t all = ranged | XEN_GPUMEM_RIGHT_REMOVE;
+	const uint32_t all = ranged | XEN_GPUMEM_RIGHT_REMOVE |
+			     XEN_GPUMEM_RIGHT_GRANT;
 
 	if (!w->l.rights) {
 		say(w, "no right was asked for");
@@ -196,6 +197,10 @@ static bool bad_limits(const struct why *w)
 	if (w->l.nr_ranges > XEN_GPUMEM_MAX_RANGES) {
 		say(w, "%u ranges, more than %u", w->l.nr_ranges,
 		    XEN_GPUMEM_MAX_RANGES);
+		return true;
+	}
+	if (w->l.pad) {
+		say(w, "the field pad of the limits is not zero");
 		return true;
 	}
 	if (w->l.generation && is_call(w, XGM_CALL_DOMAIN_DERIVE)) {
@@ -514,12 +519,13 @@ static bool explain_esrch(const struct why *w)
 
 static bool explain_eopnotsupp(const struct why *w)
 {
-	const uint32_t exports = XEN_GPUMEM_RIGHT_EXPORT_GRANTS |
-				 XEN_GPUMEM_RIGHT_EXPORT_FRAMES;
+	const uint32_t some = XEN_GPUMEM_RIGHT_EXPORT_GRANTS |
+			      XEN_GPUMEM_RIGHT_EXPORT_FRAMES |
+			      XEN_GPUMEM_RIGHT_GRANT;
 	char names[80];
 
-	if (has_limits(w) && (w->l.rights & exports)) {
-		xgm_rights_format(w->l.rights & exports, names, sizeof(names));
+	if (has_limits(w) && (w->l.rights & some)) {
+		xgm_rights_format(w->l.rights & some, names, sizeof(names));
 		say(w, "this driver knows the right, but cannot give it: %s",
 		    names);
 		return true;

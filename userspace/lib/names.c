@@ -87,6 +87,7 @@ static const struct bit rights_bits[] = {
 	{ XEN_GPUMEM_RIGHT_EXPORT_GRANTS, "export-grants" },
 	{ XEN_GPUMEM_RIGHT_EXPORT_FRAMES, "export-frames" },
 	{ XEN_GPUMEM_RIGHT_REMOVE, "remove" },
+	{ XEN_GPUMEM_RIGHT_GRANT, "grant" },
 };
 
 static const struct bit access_bits[] = {
@@ -101,6 +102,7 @@ static const struct bit feature_bits[] = {
 	{ XEN_GPUMEM_FEAT_DERIVE, "derive" },
 	{ XEN_GPUMEM_FEAT_EVENTS, "events" },
 	{ XEN_GPUMEM_FEAT_EXPORT, "export" },
+	{ XEN_GPUMEM_FEAT_GRANT, "grant" },
 };
 
 static int bits_format(uint64_t set, const struct bit *bits, size_t nr,

@@ -69,6 +69,7 @@ int xgm_usage_parse(const char *text, struct xgm_usage *usage, size_t size)
 	u.bytes = use(text, "bytes");
 	u.exports = use(text, "exports");
 	u.export_bytes = use(text, "export-bytes");
+	u.grants = use(text, "grants");
 	memset(usage, 0, size);
 	memcpy(usage, &u, size < sizeof(u) ? size : sizeof(u));
 	return 0;

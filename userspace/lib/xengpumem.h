@@ -66,6 +66,8 @@ uint32_t xgm_version(void);
  * @max_exports: buffers exported at a time
  * @max_export_bytes: bytes in them
  * @generation: xgm_domain_open(): the generation that is expected, or zero
+ * @max_grants: grant references for dma-bufs at a time
+ * @pad: zero
  */
 struct xgm_limits {
 	uint32_t size;
@@ -78,6 +80,8 @@ struct xgm_limits {
 	uint32_t max_exports;
 	uint64_t max_export_bytes;
 	uint64_t generation;
+	uint32_t max_grants;
+	uint32_t pad;
 };
 
 /* Open the device node, which is root's alone by default. */
@@ -204,6 +208,7 @@ struct xgm_use {
  * @bytes: in those
  * @exports: buffers
  * @export_bytes: bytes in those
+ * @grants: grant references for dma-bufs
  */
 struct xgm_usage {
 	uint32_t size;
@@ -219,6 +224,7 @@ struct xgm_usage {
 	struct xgm_use bytes;
 	struct xgm_use exports;
 	struct xgm_use export_bytes;
+	struct xgm_use grants;
 };
 
 /* Of a fd of this process.  -ENOTTY: no domain fd; or no /proc (-ENOENT) */
