@@ -203,6 +203,7 @@ make_top()
 	add_module "$module" gpumem
 	add_module "$module_test" gpumem-test
 	add_module "$(dirname "$module_test")/xen-gpumem-importer.ko" importer
+	add_module "$(dirname "$module_test")/xen-gpumem-exporter.ko" exporter
 	pack_guest "$base/smoke-guest" smoke
 	if [ -x "$tests/guest/init" ]; then
 		pack_guest "$tests/guest/init" initramfs

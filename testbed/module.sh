@@ -51,9 +51,11 @@ build_module()
 			-o "build/$name/xen-gpumem.ko" "build/$name/full.ko"
 	}
 	if [ "$name" = module-test ]; then
-		"$top/testbed/in-root" strip --strip-debug \
-			-o "build/$name/xen-gpumem-importer.ko" \
-			"build/$name/src/drivers/xen-gpumem/xen-gpumem-importer.ko"
+		for m in importer exporter; do
+			"$top/testbed/in-root" strip --strip-debug \
+				-o "build/$name/xen-gpumem-$m.ko" \
+				"build/$name/src/drivers/xen-gpumem/xen-gpumem-$m.ko"
+		done
 	fi
 }
 
