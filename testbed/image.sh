@@ -175,13 +175,14 @@ add_module()
 }
 
 # A guest's whole userspace is one static program, and the kernel's modules for
-# hypercalls from userspace, for a disk in its memory and for sharing pages.
+# hypercalls from userspace, for a disk in its memory, for sharing pages and for
+# mapping those of others.
 pack_guest()
 {
 	rm -rf "$out/guest.tree"
 	mkdir -p "$out/guest.tree/lib/modules"
 	cp "$1" "$out/guest.tree/init"
-	for m in xen-privcmd xen-gntalloc brd; do
+	for m in xen-privcmd xen-gntalloc xen-gntdev brd; do
 		cp "$base/base.tree/lib/modules/$m.ko" "$out/guest.tree/lib/modules/"
 	done
 	pack "$out/guest.tree" "$tree/guest/$2"

@@ -397,6 +397,16 @@ void xg_process(struct xg_run *run)
 	run->status = XG_UNSUPPORTED;
 }
 
+void xg_map_grants(struct xg_run *run)
+{
+	run->status = XG_UNSUPPORTED;
+}
+
+void xg_unmap_grants(struct xg_run *run)
+{
+	run->status = XG_UNSUPPORTED;
+}
+
 /* --- start ------------------------------------------------------------------- */
 
 static void map_arena(void)

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages that the guest shares: through /dev/xen/gntalloc, as libxengnttab's
- * xengntshr calls do it.
+ * Pages that the guest shares, and those that are shared with it: through
+ * /dev/xen/gntalloc and /dev/xen/gntdev, as libxengnttab's xengntshr and
+ * xengnttab calls do it.
  *
- * An area is one allocation: its pages are ordinary pages of the guest, granted
- * one by one to domain 0.  Commands reach it at XG_SHARED_BASE plus the area's
- * number times XG_SHARED_STRIDE, as if it were a part of the arena.
+ * An area is one allocation, whose pages are ordinary pages of the guest,
+ * granted one by one to domain 0; or one mapping of pages that domain 0 has
+ * granted.  Commands reach it at XG_SHARED_BASE plus the area's number times
+ * XG_SHARED_STRIDE, as if it were a part of the arena.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,12 +36,33 @@ struct gntalloc_dealloc {
 			      sizeof(struct gntalloc_dealloc))
 #define GNTALLOC_WRITABLE 1
 
+struct gntdev_map {
+	uint32_t count;
+	uint32_t pad;
+	uint64_t index;
+	struct {
+		uint32_t domid;
+		uint32_t ref;
+	} refs[1];
+};
+
+struct gntdev_unmap {
+	uint64_t index;
+	uint32_t count;
+	uint32_t pad;
+};
+
+#define GNTDEV_MAP	_IOC(_IOC_NONE, 'G', 0, sizeof(struct gntdev_map))
+#define GNTDEV_UNMAP	_IOC(_IOC_NONE, 'G', 1, sizeof(struct gntdev_unmap))
+
 static struct area {
-	struct gntalloc_alloc *alloc;
+	struct gntalloc_alloc *alloc;	/* NULL: it is domain 0's */
+	uint64_t index;			/* then: as gntdev names it */
+	uint32_t count;
 	uint8_t *map;
 } areas[XG_SHARED_AREAS];
 
-static int gntalloc = -1;
+static int gntalloc = -1, gntdev = -1;
 
 /**
  * xg_shared_map - where a part of an area is mapped
@@ -57,7 +80,7 @@ volatile void *xg_shared_map(uint64_t gpa, uint64_t length)
 	if (gpa < XG_SHARED_BASE || area >= XG_SHARED_AREAS ||
 	    !areas[area].map)
 		return NULL;
-	size = areas[area].alloc->count * XG_PAGE;
+	size = areas[area].count * XG_PAGE;
 	if (length > size || offset > size - length)
 		return NULL;
 	return areas[area].map + offset;
@@ -70,7 +93,7 @@ static void unshare(struct area *a)
 	if (!a->alloc)
 		return;
 	if (a->map)
-		munmap(a->map, a->alloc->count * XG_PAGE);
+		munmap(a->map, a->count * XG_PAGE);
 	dealloc.index = a->alloc->index;
 	dealloc.count = a->alloc->count;
 	ioctl(gntalloc, GNTALLOC_DEALLOC, &dealloc);
@@ -79,12 +102,23 @@ static void unshare(struct area *a)
 	a->alloc = NULL;
 }
 
+static void unmap_grants(struct area *a)
+{
+	struct gntdev_unmap unmap = { .index = a->index, .count = a->count };
+
+	if (!a->map || a->alloc)
+		return;
+	munmap(a->map, a->count * XG_PAGE);
+	ioctl(gntdev, GNTDEV_UNMAP, &unmap);
+	a->map = NULL;
+}
+
 static bool share(struct area *a, uint32_t count, bool writable)
 {
 	a->alloc = calloc(1, sizeof(*a->alloc) + count * sizeof(uint32_t));
 	if (!a->alloc)
 		return false;
-	a->alloc->count = count;
+	a->alloc->count = a->count = count;
 	a->alloc->flags = writable ? GNTALLOC_WRITABLE : 0;
 	if (ioctl(gntalloc, GNTALLOC_ALLOC, a->alloc)) {
 		free(a->alloc);
@@ -117,6 +151,7 @@ void xg_share(struct xg_run *run)
 		return;
 	/* Of a test that ended without a word. */
 	unshare(&areas[run->arg[0]]);
+	unmap_grants(&areas[run->arg[0]]);
 	if (share(&areas[run->arg[0]], run->arg[1], run->arg[2]))
 		run->status = XG_OK;
 	else
@@ -129,7 +164,7 @@ void xg_share(struct xg_run *run)
  */
 void xg_unshare(struct xg_run *run)
 {
-	if (run->arg[0] >= XG_SHARED_AREAS || !areas[run->arg[0]].map)
+	if (run->arg[0] >= XG_SHARED_AREAS || !areas[run->arg[0]].alloc)
 		run->status = XG_BAD;
 	else
 		unshare(&areas[run->arg[0]]);
@@ -145,7 +180,7 @@ void xg_refs(struct xg_run *run)
 	volatile uint32_t *out = (volatile uint32_t *)box->data;
 	uint64_t area = run->arg[0], first = run->arg[1], n = 0;
 
-	if (area >= XG_SHARED_AREAS || !areas[area].map) {
+	if (area >= XG_SHARED_AREAS || !areas[area].alloc) {
 		run->status = XG_BAD;
 		return;
 	}
@@ -167,7 +202,7 @@ void xg_gfns(struct xg_run *run)
 	uint64_t area = run->arg[0], first = run->arg[1], n = 0, entry;
 	int fd;
 
-	if (area >= XG_SHARED_AREAS || !areas[area].map) {
+	if (area >= XG_SHARED_AREAS || !areas[area].alloc) {
 		run->status = XG_BAD;
 		return;
 	}
@@ -185,4 +220,77 @@ void xg_gfns(struct xg_run *run)
 	}
 	close(fd);
 	run->result[0] = n;
+}
+
+/* Return: zero or an errno. */
+static int map_grants(struct area *a, const volatile uint32_t *refs,
+		      uint32_t count, bool writable)
+{
+	struct gntdev_unmap unmap = { .count = count };
+	struct gntdev_map *map;
+	int err = 0;
+
+	map = calloc(1, sizeof(*map) + count * sizeof(map->refs[0]));
+	if (!map)
+		return ENOMEM;
+	map->count = count;
+	for (uint32_t i = 0; i < count; i++)
+		map->refs[i].ref = refs[i];
+	if (ioctl(gntdev, GNTDEV_MAP, map)) {
+		err = errno;
+		free(map);
+		return err;
+	}
+	a->count = count;
+	a->index = unmap.index = map->index;
+	a->map = mmap(NULL, count * XG_PAGE,
+		      PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED,
+		      gntdev, map->index);
+	if (a->map == MAP_FAILED) {
+		err = errno;
+		a->map = NULL;
+		ioctl(gntdev, GNTDEV_UNMAP, &unmap);
+	}
+	free(map);
+	return err;
+}
+
+/**
+ * xg_map_grants - XG_CMD_MAP_GRANTS
+ * @run: the command
+ */
+void xg_map_grants(struct xg_run *run)
+{
+	volatile struct xg_mailbox *box = port_map(XG_ARENA_BASE, XG_PAGE);
+	struct area *a;
+
+	if (gntdev < 0)
+		gntdev = open("/dev/xen/gntdev", O_RDWR | O_CLOEXEC);
+	if (gntdev < 0) {
+		run->status = XG_UNSUPPORTED;
+		return;
+	}
+	if (run->arg[0] >= XG_SHARED_AREAS || run->arg[1] > XG_DATA / 4) {
+		run->status = XG_BAD;
+		return;
+	}
+	a = &areas[run->arg[0]];
+	/* Of a test that ended without a word. */
+	unshare(a);
+	unmap_grants(a);
+	run->result[0] = map_grants(a, (volatile uint32_t *)box->data,
+				    run->arg[1], run->arg[2]);
+}
+
+/**
+ * xg_unmap_grants - XG_CMD_UNMAP_GRANTS
+ * @run: the command
+ */
+void xg_unmap_grants(struct xg_run *run)
+{
+	if (run->arg[0] >= XG_SHARED_AREAS || !areas[run->arg[0]].map ||
+	    areas[run->arg[0]].alloc)
+		run->status = XG_BAD;
+	else
+		unmap_grants(&areas[run->arg[0]]);
 }

@@ -309,6 +309,7 @@ static int serve(void)
 	stamp("mapped");
 	load_module("/lib/modules/xen-privcmd.ko", "unrestricted=1");
 	load_module("/lib/modules/xen-gntalloc.ko", "limit=65536");
+	load_module("/lib/modules/xen-gntdev.ko", "");
 	privcmd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
 	port_cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	if (port_cpus > XG_MAX_CPUS)

@@ -112,6 +112,12 @@ enum xg_cmd {
 	XG_CMD_REFS,
 	/* Its guest frames, likewise, 64 bits each.  area, first -> how many */
 	XG_CMD_GFNS,
+	/*
+	 * Map what domain 0 granted, the references in the mailbox's data.
+	 * area, pages, writable -> errno
+	 */
+	XG_CMD_MAP_GRANTS,
+	XG_CMD_UNMAP_GRANTS,	/* area */
 };
 
 /*

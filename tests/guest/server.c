@@ -347,6 +347,8 @@ static void (*const commands[])(struct xg_run *run) = {
 	[XG_CMD_UNSHARE] = xg_unshare,
 	[XG_CMD_REFS] = xg_refs,
 	[XG_CMD_GFNS] = xg_gfns,
+	[XG_CMD_MAP_GRANTS] = xg_map_grants,
+	[XG_CMD_UNMAP_GRANTS] = xg_unmap_grants,
 };
 
 /* --- slots ---------------------------------------------------------------- */

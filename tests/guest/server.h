@@ -38,6 +38,8 @@ void xg_share(struct xg_run *run);
 void xg_unshare(struct xg_run *run);
 void xg_refs(struct xg_run *run);
 void xg_gfns(struct xg_run *run);
+void xg_map_grants(struct xg_run *run);
+void xg_unmap_grants(struct xg_run *run);
 /* Where a part of a shared area is mapped, or NULL. */
 volatile void *xg_shared_map(uint64_t gpa, uint64_t length);
 

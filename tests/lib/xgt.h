@@ -406,6 +406,35 @@ uint32_t *guest_share(unsigned int area, uint32_t pages, bool writable);
 struct xen_gpumem_frames *guest_frames(unsigned int area, uint32_t pages);
 void guest_unshare(unsigned int area);
 
+/* --- grant.c: grant references for dma-bufs ------------------------------------- */
+
+int gr_grant(int dom, int fd, uint64_t offset, uint32_t count, uint32_t flags,
+	     uint32_t *refs, struct xen_gpumem_grant *cmd);
+uint32_t gr_all(int dom, int fd, uint32_t count, uint32_t flags,
+		uint32_t *refs);
+int gr_release(int dom, uint32_t id, uint32_t wait_ms, uint32_t *left);
+int gr_open(uint32_t max);
+/* References that a fd is charged for. */
+uint64_t gr_used(int dom);
+/* References of a guest's that the driver knows of, from any fd. */
+uint64_t gr_left(int domid);
+
+/* Grants that a guest has mapped, from an address of its own on. */
+struct guest_map {
+	struct xgt_mailbox *box;
+	uint64_t gpa;
+	uint32_t count;
+	uint32_t *handles;
+};
+
+/* Xen's verdict: zero, or the first that is not (GNTST_*). */
+int guest_map(struct guest_map *m, struct xgt_mailbox *box, uint64_t gpa,
+	      const uint32_t *refs, uint32_t count, bool readonly);
+void guest_must_map(struct guest_map *m, struct xgt_mailbox *box, uint64_t gpa,
+		    const uint32_t *refs, uint32_t count);
+void guest_unmap_some(struct guest_map *m, uint32_t first, uint32_t count);
+void guest_unmap(struct guest_map *m);
+
 /* --- qxl.c: a buffer in video memory ----------------------------------------- */
 
 struct qxl_bo {
