@@ -7,6 +7,8 @@
  * After every refusal the guest still sees what it saw, and the counts of the
  * window are what they were.
  */
+#include <linux/dma-heap.h>
+
 #include "xgt.h"
 
 #define LENGTH	(16 * PAGE)
@@ -353,6 +355,10 @@ static void args_open_domain(void)
 		{ AT(open_domain, __reserved1), ALL },
 		{ }
 	};
+	static const uint32_t others[] = {
+		XEN_GPUMEM_RIGHT_EXPORT_GRANTS,
+		XEN_GPUMEM_RIGHT_EXPORT_FRAMES, XEN_GPUMEM_RIGHT_GRANT,
+	};
 	int node = gm_node(), fd;
 
 	set_up();
@@ -360,8 +366,8 @@ static void args_open_domain(void)
 	a = good;
 	a.rights = 0;
 	ERR(call(node, XEN_GPUMEM_OPEN_DOMAIN, &a), EINVAL);
-	for (a.rights = XEN_GPUMEM_RIGHT_EXPORT_GRANTS;
-	     a.rights <= XEN_GPUMEM_RIGHT_EXPORT_FRAMES; a.rights <<= 1) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(others); i++) {
+		a.rights = others[i];
 		fd = ioctl(node, XEN_GPUMEM_OPEN_DOMAIN, &a);
 		CHECK(fd >= 0);
 		close(fd);
@@ -497,6 +503,89 @@ static void args_export_id(void)
 	unchanged();
 }
 
+static void args_grant(void)
+{
+	struct dma_heap_allocation_data heap = {
+		.len = 4 * PAGE, .fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	uint32_t refs[4];
+	struct xen_gpumem_grant good = {
+		.size = sizeof(good), .count = 4, .refs = (uintptr_t)refs,
+	}, a;
+	static const struct must_be_zero zero[] = {
+		{ AT(grant, flags), ~XEN_GPUMEM_GRANT_READONLY },
+		{ AT(grant, offset), PAGE - 1 },
+		{ }
+	};
+	int fd = open("/dev/dma_heap/system", O_RDWR | O_CLOEXEC);
+	int dom = gr_open(0);
+
+	if (fd < 0 || ioctl(fd, DMA_HEAP_IOCTL_ALLOC, &heap))
+		FAIL("no buffer of the system's heap: %s", strerror(errno));
+	set_up();
+	good.fd = heap.fd;
+	common_checks(dom, XEN_GPUMEM_GRANT, &good, sizeof(good), zero);
+	a = good;
+	a.count = 0;
+	ERR(call(dom, XEN_GPUMEM_GRANT, &a), EINVAL);
+	a = good;
+	a.fd = fd;
+	ERR(call(dom, XEN_GPUMEM_GRANT, &a), EBADF);
+	a.fd = -1;
+	ERR(call(dom, XEN_GPUMEM_GRANT, &a), EBADF);
+	a = good;
+	a.count = 5;
+	ERR(call(dom, XEN_GPUMEM_GRANT, &a), ERANGE);
+	a.count = 4;
+	a.offset = PAGE;
+	ERR(call(dom, XEN_GPUMEM_GRANT, &a), ERANGE);
+	a.offset = -PAGE;
+	ERR(call(dom, XEN_GPUMEM_GRANT, &a), ERANGE);
+	a = good;
+	a.count = ~0U;
+	ERR(call(dom, XEN_GPUMEM_GRANT, &a), ENOSPC);
+	a = good;
+	a.refs = 8;
+	ERR(call(dom, XEN_GPUMEM_GRANT, &a), EFAULT);
+	/* A right to lend is none to grant. */
+	ERR(call(xgt_dom, XEN_GPUMEM_GRANT, &good), EPERM);
+	CHECK_EQ(gr_used(dom), 0);
+	unchanged();
+	/* Control: the good one is good. */
+	OK(call(dom, XEN_GPUMEM_GRANT, &good));
+	CHECK_EQ(good.out_failed, 4);
+	CHECK_EQ(gr_used(dom), 4);
+	OK(gr_release(dom, good.out_id, 0, NULL));
+	CHECK_EQ(gr_used(dom), 0);
+	unchanged();
+}
+
+static void args_grant_release(void)
+{
+	struct xen_gpumem_grant_release good = {
+		.size = sizeof(good), .id = 1,
+	}, a;
+	static const struct must_be_zero none[] = { { } };
+	int dom = gr_open(0);
+
+	set_up();
+	common_checks(dom, XEN_GPUMEM_GRANT_RELEASE, &good, sizeof(good),
+		      none);
+	ERR(call(dom, XEN_GPUMEM_GRANT_RELEASE, &good), ENOENT);
+	for (unsigned int bit = 0; bit < 33; bit++) {
+		a = good;
+		a.id = (1ULL << bit) - 1;
+		a.wait_ms = XEN_GPUMEM_GRANT_MAX_WAIT_MS;
+		ERR(call(dom, XEN_GPUMEM_GRANT_RELEASE, &a), ENOENT);
+	}
+	a = good;
+	a.wait_ms = XEN_GPUMEM_GRANT_MAX_WAIT_MS + 1;
+	ERR(call(dom, XEN_GPUMEM_GRANT_RELEASE, &a), EINVAL);
+	a.wait_ms = ~0U;
+	ERR(call(dom, XEN_GPUMEM_GRANT_RELEASE, &a), EINVAL);
+	unchanged();
+}
+
 /* Numbers that mean nothing, and calls on the wrong kind of file. */
 static void wrong_file(void)
 {
@@ -536,6 +625,9 @@ static const struct xgt_test tests[] = {
 	{ "U-args-derive", "U1,U6,S1", args_derive, XGT_GUEST, 0 },
 	{ "U-args-export", "U1,U6,E7", args_export, XGT_GUEST, 0 },
 	{ "U-args-export-id", "U1,U6", args_export_id, XGT_GUEST, 0 },
+	{ "U-args-grant", "U1,U6,E10", args_grant, XGT_GUEST, 0 },
+	{ "U-args-grant-release", "U1,U6,E10", args_grant_release, XGT_GUEST,
+	  0 },
 	{ "U-args-wrong-file", "U1,U6", wrong_file, XGT_GUEST, 0 },
 };
 
