@@ -66,6 +66,8 @@ int parse_policy(const char *text, uint32_t *policy);
 const char *plural(uint64_t n);
 /* For people: 4 characters and a unit. */
 const char *human(char buf[16], uint64_t bytes);
+/* Likewise a time. */
+const char *human_time(char buf[16], uint64_t us);
 double now(void);
 
 /* json.c */

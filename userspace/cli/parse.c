@@ -159,6 +159,19 @@ const char *human(char buf[16], uint64_t n)
 	return buf;
 }
 
+const char *human_time(char buf[16], uint64_t us)
+{
+	if (us < 1000)
+		snprintf(buf, 16, "%lluus", (ull)us);
+	else if (us < 10000)
+		snprintf(buf, 16, "%.1fms", us / 1e3);
+	else if (us < 1000000)
+		snprintf(buf, 16, "%.0fms", us / 1e3);
+	else
+		snprintf(buf, 16, "%.1fs", us / 1e6);
+	return buf;
+}
+
 double now(void)
 {
 	struct timespec ts;

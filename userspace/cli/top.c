@@ -130,15 +130,7 @@ static const char *time_text(char buf[16], uint64_t us)
 		return "-";
 	if (us == UINT64_MAX)
 		return "long";
-	if (us < 1000)
-		snprintf(buf, 16, "%lluus", (ull)us);
-	else if (us < 10000)
-		snprintf(buf, 16, "%.1fms", us / 1e3);
-	else if (us < 1000000)
-		snprintf(buf, 16, "%.0fms", us / 1e3);
-	else
-		snprintf(buf, 16, "%.1fs", us / 1e6);
-	return buf;
+	return human_time(buf, us);
 }
 
 static const char *rate_text(char buf[16], double rate)
