@@ -15,8 +15,8 @@
 static void help_version(void)
 {
 	static const char *const commands[] = {
-		"status", "list", "top", "lend", "run", "selftest", "version",
-		"help",
+		"status", "list", "top", "lend", "run", "trace", "selftest",
+		"version", "help",
 	};
 	const char *text = tool(0, "help");
 
@@ -224,7 +224,7 @@ static void list(void)
 
 static void unprivileged(void)
 {
-	static const char *const looks[] = { "list", "top" };
+	static const char *const looks[] = { "list", "top", "trace" };
 	struct program p;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(looks); i++) {
@@ -399,6 +399,11 @@ static void bad_input(void)
 		{ { TOOL, "run", "7", "-R", "all", "--", "/bin/true" }, "lend and remove" },
 		{ { TOOL, "run", "7", "-M", "5000", "--", "/bin/true" }, "multiple of 4096" },
 		{ { TOOL, "run", "7", "--", "/bin/nowhere" }, "no command '/bin/nowhere'" },
+		{ { TOOL, "trace", "-w", "64" }, "--window needs DOMID" },
+		{ { TOOL, "trace", "-w", "all", "7" }, "from 0 to" },
+		{ { TOOL, "trace", "-b", "5000", "7" }, "multiple of 4096" },
+		{ { TOOL, "trace", "-b", "2G", "7" }, "1G at most" },
+		{ { TOOL, "trace", "7", "8" }, "too many arguments" },
 		{ { TOOL, "selftest", "-s", "soon" }, "number of seconds" },
 		{ { TOOL, "version", "2" }, "takes no arguments" },
 	};

@@ -129,6 +129,7 @@ static void load_module(void)
 
 static void missing(void)
 {
+	static const char *const looks[] = { "list", "trace" };
 	struct program p;
 
 	CHECK(!umount2(DEBUG, MNT_DETACH));
@@ -141,11 +142,13 @@ static void missing(void)
 	EVENTUALLY(!syscall(SYS_delete_module, "xen_gpumem", O_NONBLOCK));
 	lacks("! the module xen-gpumem is not loaded",
 	      "-> modprobe xen-gpumem; what it finds wrong is in the kernel's log");
-	program_start(&p, (const char *const[]){ TOOL, "list", NULL });
-	CHECK_EQ(program_wait(&p), 1);
-	has(program_err(&p), "the module xen-gpumem is not loaded (modprobe xen-gpumem;");
-	CHECK_EQ(lines(program_err(&p)), 1);
-	program_close(&p);
+	for (unsigned int i = 0; i < ARRAY_SIZE(looks); i++) {
+		program_start(&p, (const char *const[]){ TOOL, looks[i], NULL });
+		CHECK_EQ(program_wait(&p), 1);
+		has(program_err(&p), "the module xen-gpumem is not loaded (modprobe xen-gpumem;");
+		CHECK_EQ(lines(program_err(&p)), 1);
+		program_close(&p);
+	}
 	load_module();
 	has(tool(0, "status"), "lending works here");
 }
@@ -158,6 +161,7 @@ static void unprivileged(void)
 	} calls[] = {
 		{ { TOOL, "list" }, "only root may look at this" },
 		{ { TOOL, "top", "-n", "1" }, "only root may look at this" },
+		{ { TOOL, "trace" }, "only root may look at this" },
 		{ { TOOL, "lend", "1", "0x200200000", "memfd:4K" }, "only root may open the device node" },
 		{ { TOOL, "run", "1", "--", "/bin/true" }, "only root may open the device node" },
 		{ { TOOL, "selftest" }, "only root may open the device node" },

@@ -6,7 +6,8 @@
  *   parse.c     what users type
  *   json.c      output for programs
  *   observe.c   what debugfs and /proc tell, as structures; holders.c: who
- *   status.c list.c top.c lend.c run.c selftest.c    a command each
+ *   tracing.c   the kernel's tracing; traceline.c: what it says
+ *   status.c list.c top.c lend.c run.c trace.c selftest.c    a command each
  *
  * A command returns the exit status: 0, FAILED, or BAD_INPUT after one line that
  * names the cause and what to do.
@@ -38,7 +39,7 @@ struct command {
 };
 
 extern const struct command status_command, list_command, top_command,
-	lend_command, run_command, selftest_command;
+	lend_command, run_command, trace_command, selftest_command;
 
 /* main.c: print "xen-gpumem: ..." and return FAILED, or BAD_INPUT. */
 int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -25,7 +25,7 @@ _xen_gpumem()
 	cur=${COMP_WORDS[COMP_CWORD]}
 	prev=${COMP_WORDS[COMP_CWORD - 1]}
 	command=${COMP_WORDS[1]}
-	commands='status list top lend run selftest version help'
+	commands='status list top lend run trace selftest version help'
 	COMPREPLY=()
 
 	if [[ $COMP_CWORD -eq 1 ]]; then
@@ -61,6 +61,7 @@ _xen_gpumem()
 		--policy --holes' ;;
 	run) options='--user --rights --range --max-windows --max-bindings
 		--max-bytes --generation --' ;;
+	trace) options='--json --window --buffer' ;;
 	selftest) options='--seconds' ;;
 	help)
 		COMPREPLY=($(compgen -W "$commands" -- "$cur"))

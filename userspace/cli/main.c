@@ -29,7 +29,8 @@ static const struct command help_command = {
 
 static const struct command *const commands[] = {
 	&status_command, &list_command, &top_command, &lend_command,
-	&run_command, &selftest_command, &version_command, &help_command,
+	&run_command, &trace_command, &selftest_command, &version_command,
+	&help_command,
 };
 
 static const struct command *find(const char *name)

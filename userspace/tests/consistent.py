@@ -8,6 +8,7 @@
     consistent.py tool                     help, man page and completion agree
     consistent.py walk [TOOL-DOCUMENT]     a test does what the document says
     consistent.py messages [TOOL-DOCUMENT] what it explains is said somewhere
+    consistent.py trace [TRACE-HEADER]     the trace points are those that are read
 """
 import errno
 import itertools
@@ -142,7 +143,7 @@ def errors(document):
 def tool():
     page, completion = read("man", "xen-gpumem.8"), read("cli",
                                                          "completion.bash")
-    for name in ("status", "list", "top", "lend", "run", "selftest"):
+    for name in ("status", "list", "top", "lend", "run", "trace", "selftest"):
         options = set(re.findall(r'\{ "([a-z-]+)", (?:no|required)_argument',
                                  read("cli", name + ".c")))
         for option in sorted(options):
@@ -205,16 +206,55 @@ def messages(document):
                 yield f"messages: nothing says '{part}'"
 
 
+def trace_points(header):
+    """Name -> what its line has, and what can be filtered by"""
+    text = read_document(header)
+    points = {}
+    for kind, name, body in re.findall(
+            r"^(TRACE_EVENT|DECLARE_EVENT_CLASS)\((\w+),\n(.*?)^\);", text,
+            re.M | re.S):
+        line = re.search(r'TP_printk\("(.*?)"', body)[1]
+        points[kind, name] = (set(re.findall(r"(\w+)=%", line)),
+                              set(re.findall(r"__field\([^,]+, (\w+)\)",
+                                             body)))
+    events = {name: of for (kind, name), of in points.items()
+              if kind == "TRACE_EVENT"}
+    for of, name in re.findall(r"^DEFINE_EVENT\((\w+), (\w+),", text, re.M):
+        events[name] = points["DECLARE_EVENT_CLASS", of]
+    return events
+
+
+def trace(header):
+    """The trace points, and what the tool reads of them."""
+    source = read("cli", "traceline.c")
+    known = {"xen_gpumem_" + point: set(names.split())
+             for point, names in re.findall(
+                 r'\[RECORD_\w+\] = \{ "(\w+)", "\w+", "(.*?)" \}', source)}
+    fields = set(re.findall(r"FIELD\((\w+)\)", source)) - {"name"}
+    told = trace_points(header)
+    yield from differ("trace points", set(told), set(known), "the driver",
+                      "the tool")
+    for name in sorted(told.keys() & known.keys()):
+        line, columns = told[name]
+        yield from differ(name, line, known[name], "the driver", "the tool")
+        yield from differ(name, known[name] & fields, known[name],
+                          "the tool's table of fields", "its own line")
+        for column in {"domid", "window"} - columns:
+            yield f"{name}: it cannot be filtered by {column}"
+
+
 def main(argv):
     default = {"man": os.path.join(US, "man"),
                "errors": os.path.join(US, "..", "docs", "uapi.md"),
                "walk": os.path.join(US, "..", "docs", "tool.md"),
-               "messages": os.path.join(US, "..", "docs", "tool.md")}
+               "messages": os.path.join(US, "..", "docs", "tool.md"),
+               "trace": os.path.join(US, "..", "drivers", "xen-gpumem",
+                                     "trace.h")}
     what, *rest = argv
     args = rest or [default[what]] if what in default else rest
     found = list({"symbols": symbols, "man": man, "errors": errors,
-                  "tool": tool, "walk": walk,
-                  "messages": messages}[what](*args))
+                  "tool": tool, "walk": walk, "messages": messages,
+                  "trace": trace}[what](*args))
     for line in found:
         print("error: " + line)
     return 1 if found else 0
