@@ -13,6 +13,8 @@
 
 #define TOOL		"/bin/xen-gpumem"
 #define BACKEND		"/bin/xgm-backend"
+#define FRONTEND	"/bin/xgm-frontend"
+#define DEVICE		"/bin/xgm-device"
 
 /* --- us.c: a program that runs ---------------------------------------------- */
 
