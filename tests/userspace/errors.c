@@ -205,6 +205,8 @@ static void malformed(void)
 		 .length = PAGE, .policy = 3);
 	EXPLAINS(xgt_dom, EINVAL, "guest address 0x1 ",
 		 .call = XGM_CALL_WINDOW_MOVE, .window = w, .gpa = 1);
+	EXPLAINS(xgt_dom, EINVAL, "and the window's length together wrap",
+		 .call = XGM_CALL_WINDOW_MOVE, .window = w, .gpa = -2 * PAGE);
 	EXPLAINS(xgt_dom, EINVAL, "length 0x1001 is not",
 		 .call = XGM_CALL_BIND, .window = w, .length = PAGE + 1,
 		 .address = a);
@@ -214,6 +216,9 @@ static void malformed(void)
 	EXPLAINS(xgt_dom, EINVAL, "the address 0x",
 		 .call = XGM_CALL_BIND, .window = w, .length = PAGE,
 		 .address = a + 8);
+	EXPLAINS(xgt_dom, EINVAL, "from 0x8000000000000000 to 0x8000000000001000 are none that a process can have",
+		 .call = XGM_CALL_BIND, .window = w, .length = PAGE,
+		 .address = 1ULL << 63);
 	EXPLAINS(xgt_dom, EINVAL, "unknown flags 0x40",
 		 .call = XGM_CALL_BIND, .window = w, .length = PAGE,
 		 .address = a, .flags = 0x40 | REPLACE);
@@ -238,6 +243,9 @@ static void malformed_limits(void)
 	const struct xen_gpumem_range other = {
 		.right = XEN_GPUMEM_RIGHT_EXPORT_FRAMES, .length = PAGE,
 	};
+	const struct xen_gpumem_range reserved = {
+		.right = LEND, .__reserved = 1, .length = PAGE,
+	};
 	struct xgm_limits l = {
 		.size = sizeof(l), .rights = LEND, .ranges = &empty,
 		.nr_ranges = 1,
@@ -252,6 +260,17 @@ static void malformed_limits(void)
 	l.ranges = &other;
 	EXPLAINS(xgt_dom, EINVAL, "range 0 is not for one of the rights",
 		 .call = XGM_CALL_DOMAIN_DERIVE, .limits = &l);
+	l.nr_ranges = 0;
+	EXPLAINS(xgt_dom, EINVAL, "the number of them is zero",
+		 .call = XGM_CALL_DOMAIN_DERIVE, .limits = &l);
+	l.ranges = &reserved;
+	l.nr_ranges = 1;
+	EXPLAINS(xgt_dom, EINVAL, "range 0 has a reserved field",
+		 .call = XGM_CALL_DOMAIN_DERIVE, .limits = &l);
+	l.ranges = (void *)PAGE;
+	EXPLAINS(xgt_dom, EFAULT, "the array of ranges is not accessible",
+		 .call = XGM_CALL_DOMAIN_DERIVE, .limits = &l);
+	l.ranges = &other;
 	l.nr_ranges = XEN_GPUMEM_MAX_RANGES + 1;
 	EXPLAINS(xgt_dom, EINVAL, "65 ranges, more than 64",
 		 .call = XGM_CALL_DOMAIN_DERIVE, .limits = &l);
@@ -324,6 +343,13 @@ static void no_access(void)
 		.size = sizeof(l), .rights = LEND, .ranges = &range,
 		.nr_ranges = 1,
 	};
+	const struct xen_gpumem_range other = {
+		.right = LEND, .first = BASE + MIB, .length = SIZE,
+	};
+	const struct xgm_limits outside = {
+		.size = sizeof(outside), .rights = LEND, .ranges = &other,
+		.nr_ranges = 1,
+	};
 	char path[] = "/tmp/errors-XXXXXX";
 	int child, rw, fd;
 	uint32_t w;
@@ -335,6 +361,8 @@ static void no_access(void)
 	EXPLAINS(child, EACCES, "0x220200000 does not lie in the descriptor's ranges, of which there are 1",
 		 .call = XGM_CALL_WINDOW_ADD, .gpa = 0x220200000,
 		 .length = SIZE);
+	EXPLAINS(child, EACCES, "the range from 0x200300000 on, 0x8000 long, does not lie in those",
+		 .call = XGM_CALL_DOMAIN_DERIVE, .limits = &outside);
 	rw = mkstemp(path);
 	CHECK(rw >= 0 && !ftruncate(rw, SIZE));
 	fd = open(path, O_RDONLY);
@@ -355,7 +383,8 @@ static void where(void)
 {
 	struct xen_gpumem_info info;
 	volatile uint64_t *p;
-	uint32_t w;
+	uint32_t w, other;
+	char line[80];
 
 	mock_begin(1);
 	p = map_anon(SIZE);
@@ -378,6 +407,14 @@ static void where(void)
 		 .call = XGM_CALL_WINDOW_ADD, .gpa = info.out_gpa_end,
 		 .length = PAGE);
 	OK(xgm_bind(xgt_dom, w, 0, 4 * PAGE, p, 0, INJECT));
+	snprintf(line, sizeof(line), "window %u is there, at 0x%llx, of 0x8000 bytes",
+		 w, (unsigned long long)BASE);
+	EXPLAINS(xgt_dom, EEXIST, line, .call = XGM_CALL_WINDOW_ADD,
+		 .gpa = BASE + 4 * PAGE, .length = SIZE);
+	other = add(xgt_dom, XEN_GPUMEM_PARKED, SIZE);
+	EXPLAINS(xgt_dom, EEXIST, line, .call = XGM_CALL_WINDOW_MOVE,
+		 .window = other, .gpa = BASE);
+	has(said, "; the window is where it was");
 	EXPLAINS(xgt_dom, EEXIST, "4 of the range's 8 pages are bound already",
 		 .call = XGM_CALL_BIND, .window = w, .length = SIZE,
 		 .address = (uintptr_t)p);
@@ -425,6 +462,15 @@ static void too_much(void)
 		 .call = XGM_CALL_BIND, .window = other, .length = 3 * PAGE,
 		 .address = (uintptr_t)p);
 
+	/* Nor a limit of the guest's. */
+	b = derive(LEND, 1, 0, 0);
+	add(b, XEN_GPUMEM_PARKED, SIZE);
+	grandchild = xgm_domain_derive(b, NULL);
+	CHECK(grandchild >= 0);
+	EXPLAINS(grandchild, ENOSPC, "derived from has no window left",
+		 .call = XGM_CALL_WINDOW_ADD, .gpa = BASE + 3 * GIB,
+		 .length = SIZE);
+
 	OK(xgm_info(xgt_dom, &info, sizeof(info)));
 	EXPLAINS(xgt_dom, ENOSPC, "windows of a guest may have",
 		 .call = XGM_CALL_WINDOW_ADD, .gpa = BASE + 2 * GIB,
@@ -435,7 +481,96 @@ static void too_much(void)
 		 .call = XGM_CALL_BIND, .window = other, .length = 2 * MIB,
 		 .address = GIB);
 	set_file(MAX_MIB, "65536");
+	while (!xgm_window_add(xgt_dom, XEN_GPUMEM_PARKED, PAGE, MMIO, &other))
+		;
+	EXPLAINS(xgt_dom, ENOSPC, "windows, and can have no more",
+		 .call = XGM_CALL_WINDOW_ADD, .gpa = XEN_GPUMEM_PARKED,
+		 .length = PAGE);
 	mock_end();
+}
+
+/* --- memory ---------------------------------------------------------------- */
+
+/* What could not be supplied, by who knows where it is. */
+static void which_memory(void)
+{
+	struct xgm_attempt a = {
+		.size = sizeof(a), .call = XGM_CALL_EVENT,
+		.flags = XEN_GPUMEM_BIND_READONLY,
+	};
+	int file = memfd_new(SIZE);
+	struct rlimit room;
+	char *p, *end;
+	uint32_t w;
+
+	mock_begin(1);
+	p = (char *)map_shared(file, SIZE);
+	w = add(xgt_dom, BASE, SIZE);
+	OK(xgm_bind(xgt_dom, w, 0, SIZE, p, 0, INJECT));
+	/* Control: there is nothing wrong with this. */
+	OK(xgm_populate(xgt_dom, w, 0, PAGE, 0, NULL));
+	OK(munmap(p + PAGE, PAGE));
+	OK(mprotect(p + 2 * PAGE, PAGE, PROT_NONE));
+	OK(mprotect(p + 3 * PAGE, PAGE, PROT_READ));
+	OK(ftruncate(file, SIZE - PAGE));
+	end = p + SIZE - PAGE;
+	EXPLAINS(xgt_dom, ENODATA, "nothing is mapped at 0x",
+		 .call = XGM_CALL_POPULATE, .window = w, .offset = PAGE,
+		 .length = PAGE, .address = (uintptr_t)p + PAGE);
+	EXPLAINS(xgt_dom, ENODATA, "may not be read (PROT_NONE)",
+		 .call = XGM_CALL_POPULATE, .window = w, .offset = 2 * PAGE,
+		 .length = PAGE, .address = (uintptr_t)p + 2 * PAGE);
+	EXPLAINS(xgt_dom, ENODATA, "may not be written",
+		 .call = XGM_CALL_POPULATE, .window = w, .offset = 3 * PAGE,
+		 .length = PAGE, .address = (uintptr_t)p + 3 * PAGE,
+		 .flags = XEN_GPUMEM_POPULATE_WRITE);
+	EXPLAINS(xgt_dom, ENODATA, " ends before",
+		 .call = XGM_CALL_POPULATE, .window = w,
+		 .offset = SIZE - PAGE, .length = PAGE,
+		 .address = (uintptr_t)end);
+	/* Who does not, has the table's words. */
+	EXPLAINS(xgt_dom, ENODATA, "nothing is mapped there in this process, or",
+		 .call = XGM_CALL_POPULATE, .window = w, .offset = PAGE,
+		 .length = PAGE);
+
+	CHECK(xgm_explain(-1, &a, EROFS, said, sizeof(said)) > 0);
+	has(said, "a binding that is to be read only");
+	a.flags = 0;
+	a.address = (uintptr_t)p + 3 * PAGE;
+	CHECK(xgm_explain(-1, &a, EROFS, said, sizeof(said)) > 0);
+	has(said, "which this process may not write either");
+	a.address += PAGE;
+	CHECK(xgm_explain(-1, &a, EROFS, said, sizeof(said)) > 0);
+	has(said, "a write to what cannot be written");
+
+	/* A mapping of the driver's is one of this process's. */
+	room = (struct rlimit){ GIB, RLIM_INFINITY };
+	CHECK(!setrlimit(RLIMIT_AS, &room));
+	w = add(xgt_dom, BASE + 4 * GIB, 2 * GIB);
+	EXPLAINS(xgt_dom, ENOMEM, "may have 1073741824 bytes of addresses (RLIMIT_AS)",
+		 .call = XGM_CALL_BIND_FD, .window = w, .length = 2 * GIB,
+		 .source = memfd_new(2 * GIB));
+	mock_end();
+}
+
+/* --- the device node ------------------------------------------------------- */
+
+static void node(void)
+{
+	const struct xgm_attempt a = {
+		.size = sizeof(a), .call = XGM_CALL_NODE_OPEN,
+	};
+	int ret;
+
+	CHECK(!rename(XGM_NODE, XGM_NODE "-away"));
+	ret = xgm_node_open();
+	CHECK(!rename(XGM_NODE "-away", XGM_NODE));
+	CHECK_EQ(ret, -ENOENT);
+	CHECK(xgm_explain(-1, &a, ret, said, sizeof(said)) > 0);
+	has(said, "is loaded, but has no device node");
+	ret = xgm_node_open();
+	CHECK(ret >= 0);
+	close(ret);
 }
 
 static void which_guest(void)
@@ -519,6 +654,8 @@ static const struct xgt_test tests[] = {
 	{ "U6-explain-no-access", "U6", no_access, 0, 0 },
 	{ "U6-explain-where", "U6", where, 0, 0 },
 	{ "U6-explain-too-much", "U6,S1", too_much, 0, 0 },
+	{ "U6-explain-which-memory", "U6", which_memory, 0, 0 },
+	{ "U6-explain-node", "U6", node, 0, 0 },
 	{ "U6-explain-which-guest", "U6,S2", which_guest, 0, 0 },
 	{ "U6-explain-harmless", "U6", harmless, 0, 0 },
 };

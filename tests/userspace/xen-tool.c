@@ -472,28 +472,39 @@ static void bad_input(void)
 /* What only Xen and a real guest can refuse. */
 static void refused(void)
 {
+	struct xgm_attempt a = {
+		.size = sizeof(a), .call = XGM_CALL_WINDOW_ADD,
+		.gpa = XEN_GPUMEM_PARKED,
+	};
 	struct xen_gpumem_info info;
+	char there[80], why[400];
+	uint32_t w;
 
 	OK(gm_info(xgt_dom, &info));
 	OK(guest_pause(&xgt_guest, true));
 	REFUSES(1, "cannot lend to domain 4242: there is no domain 4242 (ESRCH)",
 		"lend", "4242", hex(GPA), "memfd:4K");
-	REFUSES(1, "cannot lend to domain 0: ", "lend", "0", hex(GPA),
-		"memfd:4K");
+	REFUSES(1, "cannot lend to domain 0: domain 0 is this one, and a domain does not lend to itself (EPERM)",
+		"lend", "0", hex(GPA), "memfd:4K");
 	REFUSES(1, "(EPERM)", "run", "0", "--", BACKEND, "1", "2");
 	REFUSES(1, "not the one of generation 99999", "run", "-g", "99999",
 		domid(), "--", BACKEND, "1", "2");
 	/* Over the guest's RAM, its platform, past its end, another window. */
-	REFUSES(1, "no window there: ", "lend", domid(), "16M", "memfd:4K");
-	REFUSES(1, "or something of the guest's: its RAM, say (EEXIST)", "lend", domid(), "16M",
-		"memfd:4K");
-	REFUSES(1, "(EEXIST)", "lend", domid(), hex(XG_ARENA_BASE),
-		"memfd:4K");
+	REFUSES(1, "no window there: something of the guest's is there: its RAM, say (EEXIST)",
+		"lend", domid(), "16M", "memfd:4K");
+	snprintf(there, sizeof(there), "no window there: window %u is there, at 0x%llx, of 0x",
+		 xgt_box.window, XG_ARENA_BASE);
+	REFUSES(1, there, "lend", domid(), hex(XG_ARENA_BASE), "memfd:4K");
 	REFUSES(1, "(EADDRNOTAVAIL)", "lend", domid(), "0xfee00000",
 		"memfd:4K");
 	REFUSES(1, "(EADDRNOTAVAIL)", "lend", domid(), "0", "memfd:4K");
 	REFUSES(1, "addresses end at ", "lend", domid(), hex(info.out_gpa_end),
 		"memfd:4K");
+	/* There is the mailbox's already. */
+	a.length = info.out_max_window;
+	ERR(xgm_window_add(xgt_dom, a.gpa, a.length, MMIO, &w), ENOSPC);
+	CHECK(xgm_explain(xgt_dom, &a, ENOSPC, why, sizeof(why)) > 0);
+	has(why, "the guest's windows have 0x");
 	/* What is a file, and cannot be mapped. */
 	REFUSES(1, "(ENODEV)", "lend", "-l", "4K", domid(), hex(GPA),
 		"/dev/null");

@@ -47,6 +47,8 @@ int bad(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same, with what the library finds out about a call's error. */
 int fail_call(const char *doing, int fd, const struct xgm_attempt *attempt,
 	      int err);
+/* Of the device node, which could not be opened. */
+int fail_node(int err);
 /* What getopt_long() refused: @opt is its result, '?' or ':'. */
 int bad_option(char **argv, int opt);
 /* Nothing may follow the options, or just so much must. */

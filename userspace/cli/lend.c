@@ -136,8 +136,7 @@ static int open_guest(struct lend *l)
 	int node = xgm_node_open();
 
 	if (node < 0)
-		return fail(XGM_NODE ": %s",
-			    xgm_strerror(XGM_CALL_NODE_OPEN, node));
+		return fail_node(node);
 	l->fd = xgm_domain_open(node, l->domid, &limits, NULL);
 	close(node);
 	if (l->fd >= 0)

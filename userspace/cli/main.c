@@ -82,6 +82,15 @@ int fail_call(const char *doing, int fd, const struct xgm_attempt *attempt,
 		    name ? name : strerror(abs(err)));
 }
 
+int fail_node(int err)
+{
+	const struct xgm_attempt attempt = {
+		.size = sizeof(attempt), .call = XGM_CALL_NODE_OPEN,
+	};
+
+	return fail_call(XGM_NODE, -1, &attempt, err);
+}
+
 int bad_option(char **argv, int opt)
 {
 	const char *what = argv[optind - 1];

@@ -122,7 +122,7 @@ static int open_guest(struct run *r)
 	int node = xgm_node_open(), fd;
 
 	if (node < 0) {
-		fail(XGM_NODE ": %s", xgm_strerror(XGM_CALL_NODE_OPEN, node));
+		fail_node(node);
 		return -FAILED;
 	}
 	fd = xgm_domain_open(node, r->domid, &r->limits, NULL);

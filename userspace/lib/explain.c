@@ -5,8 +5,10 @@
  * One errno has several causes in places, as calls of the kernel do.  What
  * tells them apart can often be seen afterwards: in the arguments themselves,
  * by a query of the window, in the descriptor's counters, at the file that was
- * to be lent.  Each function here looks at the causes of one errno, says which
- * one it found, and otherwise leaves the word to the table of xgm_strerror().
+ * to be lent; what else /proc and /sys tell is in seen.c.  Each function here
+ * looks at the causes of one errno, says which one it found, and otherwise
+ * leaves the word to the table of xgm_strerror().  Where all but one can be
+ * ruled out, it is that one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +19,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "explain.h"
 
 #ifndef F_GET_SEALS
 #define F_GET_SEALS	1034
@@ -31,22 +33,6 @@
 #define HUGETLBFS	0x958458f6
 
 #define MAX_BINDING	"/sys/module/xen_gpumem/parameters/max_binding_mib"
-
-typedef unsigned long long ull;
-
-struct why {
-	int fd;
-	struct xgm_attempt a;
-	struct xgm_limits l;
-	struct xgm_text *text;
-};
-
-#define say(w, ...)	xgm_text_add((w)->text, __VA_ARGS__)
-
-static bool is_call(const struct why *w, enum xgm_call call)
-{
-	return w->a.call == call;
-}
 
 /* Does the call name a range in a window? */
 static bool has_range(const struct why *w)
@@ -132,8 +118,10 @@ static bool bad_window(const struct why *w)
 	if (w->a.gpa != XEN_GPUMEM_PARKED &&
 	    unaligned(w, "the guest address", w->a.gpa))
 		return true;
-	if (!is_call(w, XGM_CALL_WINDOW_ADD))
-		return false;
+	if (!is_call(w, XGM_CALL_WINDOW_ADD)) {
+		say(w, "the guest address and the window's length together wrap");
+		return true;
+	}
 	if (bad_length(w) || (w->a.gpa != XEN_GPUMEM_PARKED &&
 			      wraps(w, "the guest address", w->a.gpa)))
 		return true;
@@ -148,13 +136,32 @@ static bool cuts_huge_page(const struct why *w)
 {
 	struct statfs fs;
 
-	if (!is_call(w, XGM_CALL_BIND_FD) || fstatfs(w->a.source, &fs) ||
+	if (fstatfs(w->a.source, &fs) ||
 	    (unsigned int)fs.f_type != HUGETLBFS ||
 	    !((w->a.address | w->a.length) % fs.f_bsize))
 		return false;
 	say(w, "the file has huge pages: offset and length must be multiples of %llu",
 	    (ull)fs.f_bsize);
 	return true;
+}
+
+/* What is left, where nothing else is wrong, is the last of each. */
+static void bad_address(const struct why *w)
+{
+	if (unaligned(w, "the address", w->a.address) ||
+	    wraps(w, "the address", w->a.address))
+		return;
+	say(w, "the addresses from 0x%llx to 0x%llx are none that a process can have",
+	    (ull)w->a.address, (ull)(w->a.address + w->a.length));
+}
+
+static void bad_file_range(const struct why *w)
+{
+	if (unaligned(w, "the offset in the file", w->a.address) ||
+	    wraps(w, "the offset in the file", w->a.address) ||
+	    cuts_huge_page(w))
+		return;
+	say(w, "the file does not let that range of it be mapped");
 }
 
 static bool bad_bind(const struct why *w)
@@ -170,11 +177,9 @@ static bool bad_bind(const struct why *w)
 		say(w, "a binding's policy is inject or zero, not %s",
 		    name ? name : "a number that means nothing");
 	else if (is_call(w, XGM_CALL_BIND))
-		return unaligned(w, "the address", w->a.address) ||
-		       wraps(w, "the address", w->a.address);
+		bad_address(w);
 	else
-		return unaligned(w, "the offset in the file", w->a.address) ||
-		       cuts_huge_page(w);
+		bad_file_range(w);
 	return true;
 }
 
@@ -207,6 +212,10 @@ static bool bad_limits(const struct why *w)
 		say(w, "a descriptor cannot be derived for another generation");
 		return true;
 	}
+	if (w->l.ranges && !w->l.nr_ranges) {
+		say(w, "there are ranges, and the number of them is zero");
+		return true;
+	}
 	for (uint32_t i = 0; w->l.ranges && i < w->l.nr_ranges; i++) {
 		const struct xen_gpumem_range *r = &w->l.ranges[i];
 
@@ -214,16 +223,28 @@ static bool bad_limits(const struct why *w)
 		    (r->right & (r->right - 1)))
 			say(w, "range %u is not for one of the rights that were asked for",
 			    i);
+		else if (r->__reserved)
+			say(w, "range %u has a reserved field that is not zero",
+			    i);
 		else if (!r->length || r->first + r->length <= r->first)
 			say(w, "range %u is empty or wraps", i);
 		else if (r->right != XEN_GPUMEM_RIGHT_EXPORT_GRANTS &&
 			 ((r->first | r->length) % XGM_PAGE))
 			say(w, "range %u is not made of multiples of 4096", i);
+		else if (r->right == XEN_GPUMEM_RIGHT_EXPORT_GRANTS &&
+			 (r->first > UINT32_MAX ||
+			  r->length > UINT32_MAX - r->first + 1))
+			say(w, "range %u ends past the numbers of grants, which have 32 bits",
+			    i);
 		else
 			continue;
 		return true;
 	}
-	return false;
+	if (!is_call(w, XGM_CALL_DOMAIN_DERIVE) || !w->l.nr_ranges)
+		return false;
+	say(w, "with those that it keeps of the descriptor above, it would have more than %u ranges",
+	    XEN_GPUMEM_MAX_RANGES);
+	return true;
 }
 
 static bool explain_einval(const struct why *w)
@@ -278,6 +299,8 @@ static bool is_sealed(const struct why *w)
 
 static bool explain_eperm(const struct why *w)
 {
+	if (is_call(w, XGM_CALL_DOMAIN_OPEN))
+		return xgm_explain_privilege(w);
 	if (is_call(w, XGM_CALL_DOMAIN_DERIVE))
 		return lacks_rights(w, w->l.rights);
 	if (is_call(w, XGM_CALL_WINDOW_ADD) || is_bind(w))
@@ -297,7 +320,12 @@ static bool explain_eperm(const struct why *w)
 		say(w, "another process bound the memory: it has to populate it");
 		return true;
 	}
-	return is_sealed(w);
+	if (is_sealed(w))
+		return true;
+	if (!is_call(w, XGM_CALL_BIND_FD))
+		return false;
+	say(w, "what the file is in, or a policy, does not let it be mapped");
+	return true;
 }
 
 static bool explain_eacces(const struct why *w)
@@ -310,6 +338,12 @@ static bool explain_eacces(const struct why *w)
 		    (ull)w->a.gpa, usage.ranges);
 		return true;
 	}
+	if (is_call(w, XGM_CALL_DOMAIN_DERIVE) && w->l.ranges &&
+	    w->l.nr_ranges == 1) {
+		say(w, "the range from 0x%llx on, 0x%llx long, does not lie in those of this descriptor",
+		    (ull)w->l.ranges->first, (ull)w->l.ranges->length);
+		return true;
+	}
 	if (!is_call(w, XGM_CALL_BIND_FD))
 		return false;
 	mode = fcntl(w->a.source, F_GETFL);
@@ -317,10 +351,11 @@ static bool explain_eacces(const struct why *w)
 		return false;
 	if ((mode & O_ACCMODE) == O_WRONLY)
 		say(w, "the file is not open for reading");
-	else if ((mode & O_ACCMODE) == O_RDONLY)
+	else if ((mode & O_ACCMODE) == O_RDONLY &&
+		 !(w->a.flags & XEN_GPUMEM_BIND_READONLY))
 		say(w, "the file is open for reading only: READONLY would do");
 	else
-		return false;
+		say(w, "the file is open for that, but can only be appended to, or a policy does not let it be mapped");
 	return true;
 }
 
@@ -330,6 +365,8 @@ static bool explain_enoent(const struct why *w)
 {
 	int ret;
 
+	if (is_call(w, XGM_CALL_NODE_OPEN))
+		return xgm_explain_node(w);
 	if (!has_range(w) && !is_call(w, XGM_CALL_WINDOW_MOVE) &&
 	    !is_call(w, XGM_CALL_WINDOW_REMOVE))
 		return false;
@@ -392,6 +429,9 @@ static bool explain_eexist(const struct why *w)
 {
 	int64_t bound;
 
+	if (has_gpa(w))
+		return xgm_explain_place(w, is_call(w, XGM_CALL_WINDOW_MOVE) ?
+					 window_length(w) : w->a.length);
 	if (!is_bind(w))
 		return false;
 	bound = query_bound(w);
@@ -470,7 +510,7 @@ static bool no_space_for_window(const struct why *w,
 	if (w->a.length > info.out_max_window)
 		say(w, "all windows of a guest may have 0x%llx bytes together",
 		    (ull)info.out_max_window);
-	else
+	else if (!xgm_explain_guest(w, &info))
 		say(w, "a descriptor above this one has no window left, or the guest has %u windows, or 0x%llx bytes in windows: more cannot be",
 		    info.out_max_windows, (ull)info.out_max_window);
 	return true;
@@ -500,6 +540,14 @@ static bool explain_emfile(const struct why *w)
 		return false;
 	say(w, "this process may have %llu open files, and has them",
 	    (ull)limit.rlim_cur);
+	return true;
+}
+
+static bool explain_efault(const struct why *w)
+{
+	if (!has_limits(w) || !w->l.nr_ranges)
+		return false;
+	say(w, "the array of ranges is not accessible");
 	return true;
 }
 
@@ -553,6 +601,10 @@ static const struct {
 	{ EMFILE, explain_emfile },
 	{ ESRCH, explain_esrch },
 	{ EOPNOTSUPP, explain_eopnotsupp },
+	{ EFAULT, explain_efault },
+	{ ENOMEM, xgm_explain_room },
+	{ ENODATA, xgm_explain_memory },
+	{ EROFS, xgm_explain_write },
 };
 
 static int fetch_attempt(struct why *w, const struct xgm_attempt *attempt)

@@ -7,9 +7,10 @@
  *   usage.c     fdinfo
  *   names.c     names of numbers
  *   strerror.c  what an errno means, by call: one table
- *   explain.c   which of several causes it was
+ *   explain.c   which of several causes it was; look.c: what it looks at
  *
- * No file has state.  Data flows one way: explain -> strerror, usage -> calls.
+ * No file has state.  Data flows one way: explain -> look, strerror, usage ->
+ * calls.
  */
 #ifndef XENGPUMEM_INTERNAL_H
 #define XENGPUMEM_INTERNAL_H

@@ -282,13 +282,14 @@ const char *xgm_strerror(enum xgm_call call, int err);
  * @size: sizeof(struct xgm_attempt)
  * @call: enum xgm_call
  * @window: id
- * @flags: of BIND and POPULATE
+ * @flags: of BIND and POPULATE; EVENT: those of the binding
  * @policy: of WINDOW_ADD and BIND
  * @source: BIND_FD: the file
  * @gpa: guest address
  * @offset: in the window; POPULATE: where it stopped
  * @length: bytes
- * @address: BIND; BIND_FD: in the file
+ * @address: BIND; BIND_FD: in the file; POPULATE, EVENT: what is bound at
+ *	@offset, or zero if that is not known
  * @domid: DOMAIN_OPEN
  * @limits: DOMAIN_OPEN and _DERIVE
  */
