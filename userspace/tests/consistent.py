@@ -7,7 +7,7 @@
     consistent.py errors [UAPI-DOCUMENT]   xgm_strerror() has all of the interface's
     consistent.py tool                     help, man page and completion agree
     consistent.py walk [TOOL-DOCUMENT]     a test does what the document says
-    consistent.py messages [TOOL-DOCUMENT] what it explains is said somewhere
+    consistent.py messages [TOOL-DOCUMENT] what is said is explained, and is said
     consistent.py trace [TRACE-HEADER]     the trace points are those that are read
 """
 import errno
@@ -186,24 +186,116 @@ def walk(document):
             return
 
 
-def messages(document):
-    """Each quoted message, between its dots, is in the sources."""
-    sources = ""
-    for folder in ("lib", "cli", "examples"):
+STRING = r'"(?:[^"\\\\\n]|\\\\.)*"'
+# What prints, and which of its arguments is a text.
+SAYS = {"fail": 0, "bad": 0, "fail_call": 0, "say": 1, "xgm_text_add": 1,
+        "problem": 1}
+
+
+def tokens(text):
+    """C as words, strings and signs, without comments"""
+    text = re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
+    return re.findall(STRING + r"|\w+|[^\s\w]", text)
+
+
+def macros_of(text):
+    """Those that are a string"""
+    return dict(re.findall(rf"^#define (\w+)[ \t]+({STRING})$", text, re.M))
+
+
+def arguments(words, at):
+    """Of a call whose bracket is at words[at]: lists of words"""
+    depth, found = 0, [[]]
+    for word in words[at:]:
+        depth += word in "([{"
+        depth -= word in ")]}"
+        if not depth:
+            return found
+        if word == "," and depth == 1:
+            found.append([])
+        elif depth > 1 or word != "(":
+            found[-1].append(word)
+    return found
+
+
+def literal(words, macros):
+    """A string that is written in pieces; what is no string can be anything"""
+    text = "".join(macros.get(w, w)[1:-1] if w in macros or w[0] == '"'
+                   else "\0" for w in words)
+    return re.sub(r"%[-#0-9.*]*(?:ll|l|z)?[a-z]", "\0", text)
+
+
+def spoken():
+    """File and text of what the tool and the library can say"""
+    for folder in ("cli", "lib"):
         for name in sorted(os.listdir(os.path.join(US, folder))):
-            if name.endswith(".c"):
-                sources += read(folder, name)
-    # Adjoining literals are one; a format's numbers are not in a message.
-    sources = re.sub(r'"\s*\n\s*"', "", sources)
-    sources = re.sub(r"%[-0-9.]*(?:ll|l|z)?[a-z]", "\0", sources)
+            if not name.endswith(".c"):
+                continue
+            text = read(folder, name)
+            words, macros = tokens(text), macros_of(text)
+            for at, word in enumerate(words[:-1]):
+                if words[at + 1] != "(":
+                    continue
+                args = arguments(words, at + 1)
+                which = SAYS.get(word)
+                # A text that is made for fail_call().
+                if word == "snprintf" and args[0] == ["doing"]:
+                    which = 2
+                if which is not None and which < len(args) and \
+                        any(w[0] == '"' or w in macros for w in args[which]):
+                    yield name, literal(args[which], macros)
+            if name == "strerror.c":
+                for entry in re.findall(r"\{ (?:XGM_CALL_\w+|0), E\w+, (.*) \},",
+                                        text):
+                    yield name, literal(tokens(entry), macros)
+                for entry in re.findall(rf"return (?:text \? text : )?({STRING})",
+                                        text):
+                    yield name, literal([entry], macros)
+
+
+def pieces():
+    """All strings: some messages are put together from several"""
+    return [literal([word], {})
+            for folder in ("cli", "lib", "examples")
+            for name in sorted(os.listdir(os.path.join(US, folder)))
+            for word in tokens(read(folder, name)) if word[0] == '"']
+
+
+def parts(message):
+    return [p for p in re.split(r" *\.\.\. *", message) if p]
+
+
+def explains(message, text):
+    """All parts of a quoted message, in their order"""
+    at = 0
+    for part in parts(message):
+        at = text.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
+
+
+def messages(document):
+    """Each quoted message is said somewhere, and all that is said is quoted."""
+    said = [(name, t) for name, t in spoken() if t != "no error"]
+    texts = [t for _, t in said] + pieces()
     text = section(read_document(document), "What went wrong")
-    found = re.findall(r"^\| `(.*?)` \|", text, re.M)
-    if len(found) < 10:
-        yield f"messages: only {len(found)} are explained"
-    for message in found:
-        for part in re.split(r" *\.\.\. *", message):
-            if part and part not in sources:
-                yield f"messages: nothing says '{part}'"
+    quoted = [m for cell in re.findall(r"^\| (`.*?`) \| ", text, re.M)
+              for m in re.findall(r"`([^`]*)`", cell)]
+    if len(quoted) < 100 or len(said) < 150:
+        yield f"messages: only {len(quoted)} are explained of {len(said)}"
+    for message in quoted:
+        if max(map(len, parts(message)), default=0) < 7:
+            yield f"messages: '{message}' can be anything"
+        if not any(explains(message, t) for t in texts):
+            yield f"messages: nothing says '{message}'"
+    for name, t in said:
+        # Formats that only put others together say nothing.
+        if re.search(r"[a-z]{3}", t) and \
+                not any(explains(m, t) for m in quoted):
+            shown = t.replace("\0", "...")
+            yield f"messages: {name}: '{shown}' is not explained"
 
 
 def trace_points(header):
