@@ -18,7 +18,7 @@ help:
 	@echo ''
 	@echo 'More tests, same format:'
 	@echo '  check-full  the slow scenarios too, on all kinds of dom0 that they name'
-	@echo '  check-igt   the IGT tests, all of them, on a PV dom0'
+	@echo '  check-igt   the IGT tests, all of them, on both kinds of dom0'
 	@echo '  soak        the long ones: hours'
 	@echo '  mutants     break one promise at a time; a named test must notice'
 	@echo '  bench       measurements (not yet)'
@@ -77,7 +77,7 @@ check-full: xen-matrix image
 	@testbed/check full
 
 check-igt: xen image
-	@testbed/check quick igt
+	@testbed/check full igt
 
 soak: xen image
 	@testbed/check soak
