@@ -395,8 +395,8 @@ static void unknown_calls(void)
 		gpumem_assert(gpumem_call(node, _IO(XEN_GPUMEM_TYPE, nr), arg),
 			      -ENOTTY);
 	for (unsigned int nr = 0x0a; nr < 256; nr++) {
-		/* Exports have these. */
-		if (nr >= 0x20 && nr <= 0x23)
+		/* Exports and grants have these. */
+		if ((nr >= 0x20 && nr <= 0x23) || nr == 0x28 || nr == 0x29)
 			continue;
 		gpumem_assert(gpumem_call(fd, _IO(XEN_GPUMEM_TYPE, nr), arg),
 			      -ENOTTY);

@@ -78,10 +78,30 @@ static void crc(const struct gpumem_card *c)
 	gpumem_end();
 }
 
+/*
+ * The driver copies what it shows, and keeps it mapped for that: no new use is
+ * possible, and when another is shown the guest gets it back.
+ */
+static void revoke_copied(struct gpumem_display *d,
+			  const struct gpumem_export *e, uint32_t other)
+{
+	struct xen_gpumem_export_query q;
+
+	gpumem_assert(__gpumem_export_revoke(e->dom, e->id), -ETIMEDOUT);
+	q = gpumem_export_query(e->dom, e->id);
+	igt_assert_eq(q.out_state, XEN_GPUMEM_EXPORT_REVOKED);
+	gpumem_assert(__gpumem_display_show(d, other), 0);
+	gpumem_assert(__gpumem_export_revoke(e->dom, e->id), 0);
+	q = gpumem_export_query(e->dom, e->id);
+	igt_assert_eq(q.out_state, XEN_GPUMEM_EXPORT_REVOKED |
+				   XEN_GPUMEM_EXPORT_RETURNED);
+}
+
 /* The display has it, and the guest gets it back; then it shows another. */
 static void revoked(const struct gpumem_card *c)
 {
 	struct drm_mode_create_dumb create = { .bpp = 32 };
+	struct xen_gpumem_export_query q;
 	struct gpumem_display d;
 	struct gpumem_export e;
 	uint32_t handle;
@@ -101,7 +121,11 @@ static void revoked(const struct gpumem_card *c)
 	create.width = d.mode.hdisplay;
 	create.height = d.mode.vdisplay;
 	do_ioctl(d.card, DRM_IOCTL_MODE_CREATE_DUMB, &create);
-	if (gpumem_export_revoke(&e)) {
+	q = gpumem_export_query(e.dom, e.id);
+	if (!q.out_static && q.out_vmaps) {
+		revoke_copied(&d, &e, create.handle);
+		gpumem_export_is_gone(&e, c);
+	} else if (gpumem_export_revoke(&e)) {
 		gpumem_export_is_gone(&e, c);
 		/* Some drivers copy for the display, others do not. */
 		igt_info("the next update: %s\n",
