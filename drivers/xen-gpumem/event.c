@@ -180,6 +180,13 @@ void gpumem_event_orphan(const struct gpumem_binding *binding)
 	});
 }
 
+/* The last one of each fd, and of a trace. */
+static const struct xen_gpumem_event gpumem_gone = {
+	.size = sizeof(gpumem_gone),
+	.type = XEN_GPUMEM_EVENT_GONE,
+	.count = 1,
+};
+
 /**
  * gpumem_event_gone - the guest is gone: tell all fds
  * @ctx: the guest
@@ -192,6 +199,7 @@ void gpumem_event_gone(struct gpumem_ctx *ctx)
 
 	if (xchg(&ctx->dead, true))
 		return;
+	trace_xen_gpumem_event(ctx->dom.domid, &gpumem_gone);
 	gpumem_grants_hurry();
 	guard(spinlock)(&ctx->files_lock);
 	list_for_each_entry(file, &ctx->files, link)
@@ -225,11 +233,7 @@ static bool gpumem_events_peek(struct gpumem_file *file,
 		return false;
 	/* It is the last one: nothing is posted from here on. */
 	events->told = true;
-	*event = (struct xen_gpumem_event){
-		.size = sizeof(*event),
-		.type = XEN_GPUMEM_EVENT_GONE,
-		.count = 1,
-	};
+	*event = gpumem_gone;
 	return true;
 }
 
