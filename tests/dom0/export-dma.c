@@ -13,6 +13,8 @@
 
 #define PAGES	32U
 #define LENGTH	(PAGES * PAGE)
+/* Exports of a page each, to find page frames that adjoin. */
+#define SINGLES	(4 * PAGES)
 
 static int importer(void)
 {
@@ -96,50 +98,97 @@ static void device(void)
 	cmd_ok(0, XG_CMD_CHECK, XGT_SHARED(0) + 9 * PAGE, PAGE, 3);
 }
 
+/* --- adjoining for Linux, not on the bus ------------------------------------ */
+
+/* One page of the guest's, and where Linux has it. */
+struct single {
+	uint64_t pfn;
+	int fd;
+};
+
+static int by_pfn(const void *a, const void *b)
+{
+	const struct single *x = a, *y = b;
+
+	return (x->pfn > y->pfn) - (x->pfn < y->pfn);
+}
+
+static struct single single_new(int im, int dom, uint32_t ref)
+{
+	struct single one = { .fd = ex_make(dom, &ref, 1, 0, NULL) };
+	struct importer_segment s = { 0 };
+
+	OK(attach(im, one.fd, 0));
+	OK(map(im, IMPORTER_BIDIRECTIONAL));
+	OK(call(im, IMPORTER_SEGMENT, &s));
+	OK(call(im, IMPORTER_DETACH, NULL));
+	one.pfn = s.pfn;
+	return one;
+}
+
 /*
- * Pages that were used and freed come back in ascending order: page frames of
- * Linux's that follow each other, over machine frames that do not.
+ * Have the driver get page frames of Linux's next that follow each other.  Those
+ * that were freed last are taken first: see which it has, and free PAGES of them
+ * from the last to the first, after all others.
+ */
+static void free_in_order(int im, int dom, const uint32_t *refs)
+{
+	struct single all[SINGLES];
+	unsigned int run = 0;
+
+	for (unsigned int i = 0; i < SINGLES; i++)
+		all[i] = single_new(im, dom, refs[i % PAGES]);
+	qsort(all, SINGLES, sizeof(all[0]), by_pfn);
+	while (run + PAGES <= SINGLES &&
+	       all[run + PAGES - 1].pfn != all[run].pfn + PAGES - 1)
+		run++;
+	if (run + PAGES > SINGLES)
+		FAIL("no %u of the %u page frames of the driver's adjoin",
+		     PAGES, SINGLES);
+	for (unsigned int i = 0; i < SINGLES; i++)
+		if (i < run || i >= run + PAGES)
+			close(all[i].fd);
+	for (unsigned int i = PAGES; i--;)
+		close(all[run + i].fd);
+}
+
+/*
+ * Pages that were used and freed may come back as page frames of Linux's that
+ * follow each other, over machine frames that do not.
  */
 static void reused_pages(void)
 {
-	uint32_t *refs = guest_share(0, PAGES, true), one[PAGES], id;
-	int dom = ex_open(NULL, 0, 0, 0), im = importer(), fds[PAGES], fd;
+	uint32_t *refs = guest_share(0, PAGES, true), mixed[PAGES], id;
+	int dom = ex_open(NULL, 0, 0, 0), im = importer(), fd;
+	struct importer_segment s = { 0 };
 	struct xen_gpumem_export_query q;
-	struct importer_segment s;
-	uint64_t sum = 0;
+	uint64_t words[512], first, sum = 0;
 
 	for (unsigned int i = 0; i < PAGES; i++)
-		one[i] = refs[i * 13 % PAGES];
-	for (int order = 0; order < 2; order++) {
-		for (unsigned int i = 0; i < PAGES; i++)
-			fds[i] = ex_make(dom, one, 1, 0, NULL);
-		for (unsigned int i = 0; i < PAGES; i++)
-			close(fds[order ? i : PAGES - 1 - i]);
-		fd = ex_make(dom, one, PAGES, 0, &id);
-		OK(attach(im, fd, 0));
-		OK(map(im, IMPORTER_BIDIRECTIONAL));
-		cmd_ok(0, XG_CMD_FILL, XGT_SHARED(0), LENGTH, 5 + order);
-		for (unsigned int i = 1; i < PAGES; i += 6) {
-			uint64_t words[512];
+		mixed[i] = refs[i * 13 % PAGES];
+	free_in_order(im, dom, refs);
+	fd = ex_make(dom, mixed, PAGES, 0, &id);
+	OK(attach(im, fd, 0));
+	OK(map(im, IMPORTER_BIDIRECTIONAL));
+	OK(ex_query(dom, id, 0, &q));
+	CHECK_EQ(q.out_segments, state(im).segments);
+	CHECK_EQ(q.out_static, 1);
+	OK(call(im, IMPORTER_SEGMENT, &s));
+	for (first = s.pfn; s.index < q.out_segments; s.index++) {
+		OK(call(im, IMPORTER_SEGMENT, &s));
+		CHECK(!(s.address % PAGE) && !(s.length % PAGE));
+		/* Control: who looks at these alone would merge all of it. */
+		CHECK_EQ(s.pfn, first + sum / PAGE);
+		sum += s.length;
+	}
+	CHECK_EQ(sum, LENGTH);
+	xgt_info("%u pages in %llu segments", PAGES, q.out_segments);
 
-			OK(copy(im, IMPORTER_DMA, i * PAGE, words, PAGE,
-				IMPORTER_TO_DEVICE));
-			CHECK_EQ(words[3], xg_pattern(5 + order,
-				 i * 13 % PAGES * PAGE + 24));
-		}
-		OK(ex_query(dom, id, 0, &q));
-		CHECK_EQ(q.out_segments, state(im).segments);
-		CHECK_EQ(q.out_static, 1);
-		sum = 0;
-		for (s.index = 0; s.index < q.out_segments; s.index++) {
-			OK(call(im, IMPORTER_SEGMENT, &s));
-			CHECK(!(s.address % PAGE) && !(s.length % PAGE));
-			sum += s.length;
-		}
-		CHECK_EQ(sum, LENGTH);
-		xgt_info("%u pages in %llu segments", PAGES, q.out_segments);
-		OK(call(im, IMPORTER_DETACH, NULL));
-		close(fd);
+	cmd_ok(0, XG_CMD_FILL, XGT_SHARED(0), LENGTH, 5);
+	for (unsigned int i = 0; i < PAGES; i++) {
+		OK(copy(im, IMPORTER_DMA, i * PAGE, words, PAGE,
+			IMPORTER_TO_DEVICE));
+		CHECK_EQ(words[3], xg_pattern(5, i * 13 % PAGES * PAGE + 24));
 	}
 }
 

@@ -46,6 +46,7 @@ struct importer_segment {
 	__u32 reserved;
 	__u64 address;		/* on the bus */
 	__u64 length;
+	__u64 pfn;		/* Linux's number of its first page, or zero */
 };
 
 #define IMPORTER_ATTACH		_IO(0xBA, 0)

@@ -310,6 +310,8 @@ static long importer_segment(struct importer *im, void __user *arg)
 			if (i == s.index) {
 				s.address = sg_dma_address(sg);
 				s.length = sg_dma_len(sg);
+				s.pfn = sg_page(sg) ?
+					page_to_pfn(sg_page(sg)) : 0;
 				ret = 0;
 			}
 	dma_resv_unlock(im->dmabuf->resv);
