@@ -262,6 +262,23 @@ void gpumem_guest_read_faults(uint64_t gpa)
 		     s->result[0]);
 }
 
+/**
+ * gpumem_guest_read_will_fault - a read that gets an exception before long
+ * @gpa: guest address, of memory whose process was killed
+ *
+ * The driver may be serving a fault just then, with the address space in its
+ * hands: until it lets go of that, nothing of the process's is gone.
+ */
+void gpumem_guest_read_will_fault(uint64_t gpa)
+{
+	double since = now();
+
+	while (run(COMMAND_READ, gpa, 8, 0)->status != STATUS_FAULT) {
+		igt_assert(now() - since < patience());
+		nap(since);
+	}
+}
+
 void gpumem_guest_write_faults(uint64_t gpa)
 {
 	volatile struct slot *s = run(COMMAND_WRITE, gpa, 8, 1);

@@ -142,6 +142,7 @@ uint64_t gpumem_guest_read(uint64_t gpa);
 void gpumem_guest_write(uint64_t gpa, uint64_t value);
 /* One that must get an exception. */
 void gpumem_guest_read_faults(uint64_t gpa);
+void gpumem_guest_read_will_fault(uint64_t gpa);
 void gpumem_guest_write_faults(uint64_t gpa);
 
 /*

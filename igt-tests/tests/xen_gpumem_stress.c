@@ -314,7 +314,7 @@ static void killed(void)
 		gpumem_guest_check(AT, SIZE, 10 + i);
 		igt_stop_helper(&lender);
 		/* Its addresses are gone, and the binding is for us to end. */
-		gpumem_guest_read_faults(AT + SIZE - 8);
+		gpumem_guest_read_will_fault(AT + SIZE - 8);
 		gpumem_assert(__gpumem_unbind(fd, window, 0, SIZE), 0);
 	}
 	igt_assert_eq_u64(gpumem_query(fd, window).out_pages, 0);
