@@ -12,7 +12,8 @@ in-root := testbed/in-root
 
 help:
 	@echo 'To see it work:'
-	@echo '  demo        a guest draws into a buffer in VRAM while the host moves it'
+	@echo '  demo        a guest draws into a buffer in VRAM while the host moves it,'
+	@echo '              then into its own pages, which the host displays'
 	@echo '              (DOM0=pvh: under a PVH dom0)'
 	@echo '  check       build everything, run unit tests and the quick scenarios'
 	@echo ''

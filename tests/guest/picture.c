@@ -170,7 +170,8 @@ void xg_draw(struct xg_run *run, volatile uint32_t *fb)
 		run->slot->progress = y + 1;
 	}
 	text(fb, width, 12, 12, "DRAWN BY A XEN GUEST");
-	text(fb, width, 12, 40, "INTO MEMORY LENT BY THE HOST");
+	text(fb, width, 12, 40, run->arg[0] < XG_SHARED_BASE ?
+	     "INTO MEMORY LENT BY THE HOST" : "INTO ITS OWN MEMORY");
 	strip(fb, width, height - STRIP, 0);
 	remember(run, fb, 0, height);
 	run->result[0] = xg_sum(fb, width * height * 4);
