@@ -371,7 +371,7 @@ static int gpumem_export_shut(struct gpumem_export *export)
 		ret = -EBUSY;
 	} else {
 		down_write(&export->gate);
-		export->revoked = true;
+		WRITE_ONCE(export->revoked, true);
 		up_write(&export->gate);
 		if (export->dmabuf)
 			gpumem_invalidate_mappings(export->dmabuf);
@@ -407,6 +407,27 @@ static int gpumem_export_wait(struct gpumem_export *export)
 	return left ? 0 : -ETIMEDOUT;
 }
 
+/* All steps, unless they were taken. */
+static int gpumem_export_take(struct gpumem_export *export)
+{
+	int ret;
+
+	/*
+	 * Then nobody waits for the fences of who has the dma-buf still: they
+	 * are about nothing, and the dma-buf's lock would be held for them.
+	 */
+	if (READ_ONCE(export->dropped))
+		return 0;
+	ret = gpumem_export_shut(export);
+	if (ret)
+		return ret;
+	gpumem_export_zap(export);
+	ret = gpumem_export_wait(export);
+	if (!ret)
+		gpumem_export_drop(export);
+	return ret;
+}
+
 /**
  * gpumem_export_revoke - XEN_GPUMEM_EXPORT_REVOKE
  * @file: domain fd
@@ -423,13 +444,7 @@ long gpumem_export_revoke(struct gpumem_file *file, void *arg)
 	export = gpumem_export_find(file, cmd->id, false);
 	if (!export)
 		return -ENOENT;
-	ret = gpumem_export_shut(export);
-	if (!ret) {
-		gpumem_export_zap(export);
-		ret = gpumem_export_wait(export);
-	}
-	if (!ret)
-		gpumem_export_drop(export);
+	ret = gpumem_export_take(export);
 	gpumem_export_put(export);
 	return ret;
 }

@@ -331,6 +331,9 @@ static void revoke_waits(void)
 	OK(ex_revoke(dom, id));
 	OK(ex_query(dom, id, 0, &q));
 	CHECK(q.out_state & XEN_GPUMEM_EXPORT_RETURNED);
+	/* Once more, whatever who has the dma-buf says that it works on. */
+	OK(call(im, IMPORTER_BUSY, NULL));
+	OK(ex_revoke(dom, id));
 }
 
 /* The guest dies while a device uses its pages. */
