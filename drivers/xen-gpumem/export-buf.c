@@ -373,7 +373,7 @@ static const struct dma_buf_ops gpumem_buf_ops = {
 	.vunmap = gpumem_buf_vunmap,
 };
 
-/* The kernel's users of a vmap do not say whether they will write. */
+/* What has no vmap says so: one that fails is a bug to the core, and warns. */
 static const struct dma_buf_ops gpumem_buf_ops_no_vmap = {
 	GPUMEM_BUF_OPS,
 };
@@ -381,8 +381,11 @@ static const struct dma_buf_ops gpumem_buf_ops_no_vmap = {
 static const struct dma_buf_ops *
 gpumem_buf_choose_ops(const struct gpumem_export *export)
 {
-	if ((export->flags & XEN_GPUMEM_EXPORT_READONLY) ||
-	    !gpumem_export_cpu_ok())
+	/* The kernel's users of a vmap do not say whether they will write. */
+	if (export->flags & XEN_GPUMEM_EXPORT_READONLY)
+		return &gpumem_buf_ops_no_vmap;
+	/* vmap() takes no more pages than there are. */
+	if (!gpumem_export_cpu_ok() || export->nr > totalram_pages())
 		return &gpumem_buf_ops_no_vmap;
 	return &gpumem_buf_ops;
 }

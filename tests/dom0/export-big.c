@@ -1,32 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * E8: 256 MiB in one call, scattered.
+ * E8: 256 MiB in one call, scattered; and what is too large for the kernel.
  *
  * A guest under emulation has not that many pages to share: fewer, each many
  * times, in an order that has no runs.
  */
+#include "../../drivers/xen-gpumem/tests/importer-uapi.h"
+
 #include "xgt.h"
 
 #define PAGES	65536U
 #define SHARED	1024U
 
-static unsigned int which(unsigned int i)
+/* Which of @shared pages is at a place: no two that follow each other adjoin. */
+static unsigned int which(unsigned int i, unsigned int shared)
 {
-	return (i * 31 + i / SHARED) % SHARED;
+	return (i * 31 + i / shared) % shared;
+}
+
+/* References of @shared pages, as if they were @pages. */
+static uint32_t *many_refs(uint32_t pages, uint32_t shared)
+{
+	uint32_t *refs = guest_share(0, shared, true);
+	uint32_t *list = calloc(pages, sizeof(*list));
+
+	CHECK(list != NULL);
+	for (uint32_t i = 0; i < pages; i++)
+		list[i] = refs[which(i, shared)];
+	free(refs);
+	return list;
 }
 
 static void big(void)
 {
-	uint32_t *refs = guest_share(0, SHARED, true);
-	uint32_t *list = calloc(PAGES, sizeof(*list));
+	uint32_t *list = many_refs(PAGES, SHARED);
 	struct xen_gpumem_export_grants cmd;
 	struct xen_gpumem_export_query q;
 	int dom = ex_open(NULL, 0, 0, 0), fd;
 	volatile uint64_t *p;
 	double since;
 
-	for (unsigned int i = 0; i < PAGES; i++)
-		list[i] = refs[which(i)];
 	for (unsigned int i = 0; i < SHARED; i++)
 		guest_write(XGT_SHARED(0) + i * PAGE, i + 1);
 	since = xgt_now();
@@ -36,7 +49,7 @@ static void big(void)
 	xgt_info("export of 256 MiB: %.0f ms", (xgt_now() - since) * 1000);
 	p = map_shared(fd, PAGES * PAGE);
 	for (unsigned int i = 0; i < PAGES; i++)
-		CHECK_EQ(p[i * 512UL], which(i) + 1);
+		CHECK_EQ(p[i * 512UL], which(i, SHARED) + 1);
 	OK(ex_query(dom, cmd.out_id, 0, &q));
 	CHECK_EQ(q.out_pages, PAGES);
 	since = xgt_now();
@@ -44,8 +57,63 @@ static void big(void)
 	xgt_info("revocation of 256 MiB: %.0f ms", (xgt_now() - since) * 1000);
 }
 
+static unsigned long own_pages(void)
+{
+	unsigned long kib = 0;
+	FILE *f = fopen("/proc/meminfo", "re");
+
+	CHECK(f && fscanf(f, "MemTotal: %lu kB", &kib) == 1);
+	fclose(f);
+	return kib / 4;
+}
+
+/* Has the kernel a mapping of it?  Zero or -errno. */
+static int kernel_maps(int fd)
+{
+	struct importer_attach a = { .fd = fd };
+	uint64_t word;
+	struct importer_copy c = {
+		.address = (uintptr_t)&word, .length = sizeof(word),
+		.direction = IMPORTER_TO_DEVICE,
+	};
+	int im = open("/dev/xen-gpumem-importer", O_RDWR | O_CLOEXEC), ret;
+
+	if (im < 0)
+		xgt_skip("no test importer");
+	CHECK(!ioctl(im, IMPORTER_ATTACH, &a));
+	ret = ioctl(im, IMPORTER_VMAP, &c) ? -errno : 0;
+	close(im);
+	return ret;
+}
+
+/*
+ * Of more pages than there are, Linux makes no mapping for itself.  An exporter
+ * that tries and fails is a bug to the DMA-buf core, which warns, whoever asked;
+ * so there has to be nothing to try.
+ */
+static void too_large(void)
+{
+	const uint32_t shared = 2560;	/* each at most 127 times */
+	uint32_t pages = own_pages() + 1, *list;
+	int dom = ex_open(NULL, 0, 0, 0), fd;
+
+	/* What Xen keeps track of for a domain by default, less what others have. */
+	if (pages > 260000)
+		xgt_skip("too much memory: %u pages", pages);
+	list = many_refs(pages, shared);
+	fd = ex_make(dom, list, pages, 0, NULL);
+	ERR(kernel_maps(fd), EINVAL);
+	/* Programs and devices have it. */
+	guest_write(XGT_SHARED(0), 7);
+	CHECK_EQ(*map_shared(fd, PAGE), 7);
+	close(fd);
+	/* Control: the kernel maps a small one. */
+	OK(kernel_maps(ex_make(dom, list, 16, 0, NULL)));
+}
+
 static const struct xgt_test tests[] = {
 	{ "E8-256-mib", "E8", big, XGT_GUEST, 600 },
+	{ "E3-vmap-too-large", "E3,E8", too_large, XGT_GUEST, 600 },
 };
 
 XGT_MAIN(tests)
