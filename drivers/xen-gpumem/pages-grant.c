@@ -80,13 +80,16 @@ static void gpumem_grants_drop(struct gpumem_export *export,
 	/*
 	 * It can only fail for a handle or an address that is wrong, which
 	 * would be a defect of ours: the page is then better lost than used
-	 * again.
+	 * again.  Each has a status of its own, whatever is returned.
 	 */
-	if (n && gnttab_unmap_refs(ops, NULL, mapped, n))
-		pr_err_ratelimited("cannot unmap grants\n");
-	for (i = 0; i < n; i++)
+	if (n)
+		gnttab_unmap_refs(ops, NULL, mapped, n);
+	for (i = 0; i < n; i++) {
 		if (ops[i].status == GNTST_okay)
 			done[nr_done++] = mapped[i];
+		else
+			pr_err_ratelimited("cannot unmap a grant\n");
+	}
 	if (nr_done)
 		gnttab_free_pages(nr_done, done);
 }
@@ -127,8 +130,11 @@ static int gpumem_grant_why(struct gpumem_export *export, unsigned int index,
 		return -ENXIO;
 	gnttab_set_unmap_op(&unmap, address, GNTMAP_host_map | GNTMAP_readonly,
 			    map.handle);
-	if (gnttab_unmap_refs(&unmap, NULL, &export->pages[index], 1))
-		pr_err_ratelimited("cannot unmap a grant\n");
+	unmap.status = GNTST_general_error;
+	gnttab_unmap_refs(&unmap, NULL, &export->pages[index], 1);
+	/* A defect of ours, as in gpumem_grants_drop(), which sees to it then. */
+	if (unmap.status != GNTST_okay)
+		export->handles[index] = map.handle;
 	return -EACCES;
 }
 
