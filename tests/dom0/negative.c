@@ -103,24 +103,13 @@ static void restricted(void)
 
 /* --- 5, 6: frames --------------------------------------------------------------- */
 
-static bool pv_dom0(void)
-{
-	char type[8] = "";
-	int fd = open("/sys/hypervisor/guest_type", O_RDONLY | O_CLOEXEC);
-
-	if (read(fd, type, sizeof(type) - 1) < 2)
-		FAIL("%s", "of what kind is dom0?");
-	close(fd);
-	return !strncmp(type, "PV\n", 3);
-}
-
 /* Frames that are page tables: to be read, by all means; never to be written. */
 static void page_tables(void)
 {
 	unsigned int own = 0, tables = 0;
 	uint32_t id;
 
-	if (!pv_dom0())
+	if (!xen_dom0_is_pv())
 		xgt_skip("cannot be run here: dom0 has no frames of that kind");
 	raw_attach();
 	OK(raw_create(GFN, NR, &id));

@@ -295,17 +295,6 @@ static void expect_held(int refs, int types)
 		     r - base_refs, t - base_types, refs, types);
 }
 
-static bool dom0_is_pv(void)
-{
-	FILE *f = fopen("/sys/hypervisor/guest_type", "r");
-	char type[16] = "";
-
-	if (!f || fscanf(f, "%15s", type) != 1)
-		FAIL("%s", "/sys/hypervisor/guest_type");
-	fclose(f);
-	return !strcmp(type, "PV");
-}
-
 /* The next 2 MiB of ours, from @frame on, that can be lent in one piece. */
 static uint64_t next_ram(uint64_t frame, uint32_t attr, uint64_t *mfn)
 {
@@ -327,7 +316,7 @@ static uint64_t next_ram(uint64_t frame, uint32_t attr, uint64_t *mfn)
 static void page_tables(void)
 {
 	unsigned int whole = 0, refused = 0;
-	const bool pv = dom0_is_pv();
+	const bool pv = xen_dom0_is_pv();
 
 	/* As many as it takes, and no more. */
 	for (uint64_t frame = SUPER;

@@ -30,6 +30,22 @@ long xen_domctl(struct xen_domctl *op)
 }
 
 /**
+ * xen_dom0_is_pv - of what kind is the domain that runs the tests?
+ *
+ * Return: false under PVH.
+ */
+bool xen_dom0_is_pv(void)
+{
+	FILE *f = fopen("/sys/hypervisor/guest_type", "re");
+	char type[16] = "";
+
+	if (!f || fscanf(f, "%15s", type) != 1)
+		FAIL("%s", "of what kind is dom0?");
+	fclose(f);
+	return !strcmp(type, "PV");
+}
+
+/**
  * xen_domain_new - a domain with nested paging and nothing else, not even RAM
  * @domid: its number; -1 any
  * @flags: more XEN_DOMCTL_CDF_*

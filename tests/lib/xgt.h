@@ -331,6 +331,7 @@ void xen_lend_held(int *refs, int *types);
 /* domctl.c */
 struct xen_domctl;
 long xen_domctl(struct xen_domctl *op);
+bool xen_dom0_is_pv(void);
 long xen_domain_new(int domid, uint32_t flags);
 void xen_domain_destroy(int domid);
 int xen_borrower_new(void);
