@@ -38,7 +38,7 @@ struct importer_state {
 	__u32 mapped;
 	__u32 invalidated;	/* how often it was told to let go */
 	__u32 segments;
-	__u32 reserved;
+	__u32 copies;		/* segments that are not where their pages are */
 };
 
 struct importer_segment {
@@ -60,5 +60,17 @@ struct importer_segment {
 /* A fence for work that is not done, and the end of that work. */
 #define IMPORTER_BUSY		_IO(0xBA, 8)
 #define IMPORTER_DONE		_IO(0xBA, 9)
+/*
+ * Map the buffer's pages once more, as exporters do that merge what follows
+ * each other among Linux's page frames.  IMPORTER_DMA and what is told of the
+ * mapping are about this one then, up to IMPORTER_UNMAP.
+ */
+#define IMPORTER_MERGE		_IO(0xBA, 10)
+/*
+ * Under PV: leave so many pieces of 2 MiB of free memory behind that are not
+ * contiguous on the bus.  Argument: how many, at most IMPORTER_PIECES.
+ */
+#define IMPORTER_SCATTER	_IO(0xBA, 11)
+#define IMPORTER_PIECES		256
 
 #endif

@@ -27,8 +27,12 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/scatterlist.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+
+#include <asm/xen/page.h>
 
 #include "../compat.h"
 #include "importer-uapi.h"
@@ -63,6 +67,7 @@ struct importer {
 	enum dma_data_direction dir;
 	/* Protected by the buffer's dma_resv */
 	struct sg_table *sgt;
+	struct sg_table merged;		/* if its sgl is set */
 	u32 invalidated;
 };
 
@@ -106,6 +111,11 @@ static int edu_write(dma_addr_t bus, u32 length)
 
 static void importer_unmap(struct importer *im)
 {
+	if (im->merged.sgl) {
+		dma_unmap_sgtable(&edu->dev, &im->merged, im->dir,
+				  DMA_ATTR_SKIP_CPU_SYNC);
+		sg_free_table(&im->merged);
+	}
 	if (!im->sgt)
 		return;
 	dma_buf_unmap_attachment(im->attach, im->sgt, im->dir);
@@ -210,13 +220,101 @@ out:
 	return ret;
 }
 
+/* --- as others do it --------------------------------------------------------- */
+
+/*
+ * What gntdev-dmabuf and udmabuf hand out for the same pages.  An importer has
+ * no business with them; this one wants to see what would become of it.
+ */
+static int importer_merge_pages(struct importer *im, struct page **pages,
+				unsigned int nr)
+{
+	struct sg_page_iter at;
+	unsigned int n = 0;
+	int ret;
+
+	for_each_sgtable_page(im->sgt, &at, 0)
+		if (n < nr)
+			pages[n++] = sg_page_iter_page(&at);
+	if (n != nr)
+		return -EIO;
+	ret = sg_alloc_table_from_pages(&im->merged, pages, nr, 0,
+					(unsigned long)nr << PAGE_SHIFT,
+					GFP_KERNEL);
+	if (ret)
+		return ret;
+	ret = dma_map_sgtable(&edu->dev, &im->merged, im->dir,
+			      DMA_ATTR_SKIP_CPU_SYNC);
+	if (ret)
+		sg_free_table(&im->merged);
+	return ret;
+}
+
+static long importer_merge(struct importer *im)
+{
+	unsigned int nr = im->dmabuf->size >> PAGE_SHIFT;
+	struct page **pages = kvmalloc_array(nr, sizeof(*pages), GFP_KERNEL);
+	long ret = -ENXIO;
+
+	if (!pages)
+		return -ENOMEM;
+	dma_resv_lock(im->dmabuf->resv, NULL);
+	/* A buffer without struct pages has none to merge. */
+	if (im->sgt && sg_page(im->sgt->sgl))
+		ret = im->merged.sgl ? -EBUSY :
+		      importer_merge_pages(im, pages, nr);
+	dma_resv_unlock(im->dmabuf->resv);
+	kvfree(pages);
+	return ret;
+}
+
+/*
+ * Memory for a device that does not reach far is exchanged for such under PV,
+ * and when it is freed, for single pages, as the hypervisor has them.
+ */
+static long importer_scatter(unsigned long pieces)
+{
+	u64 mask = edu->dev.coherent_dma_mask;
+	struct {
+		void *p;
+		dma_addr_t bus;
+	} *piece;
+	unsigned long i;
+
+	if (pieces > IMPORTER_PIECES)
+		return -EINVAL;
+	piece = kcalloc(pieces, sizeof(*piece), GFP_KERNEL);
+	if (!piece)
+		return -ENOMEM;
+	guard(mutex)(&edu_lock);
+	edu->dev.coherent_dma_mask = DMA_BIT_MASK(31);
+	for (i = 0; i < pieces; i++)
+		piece[i].p = dma_alloc_coherent(&edu->dev, SZ_2M, &piece[i].bus,
+						GFP_KERNEL | __GFP_NOWARN);
+	for (i = 0; i < pieces; i++)
+		if (piece[i].p)
+			dma_free_coherent(&edu->dev, SZ_2M, piece[i].p,
+					  piece[i].bus);
+	edu->dev.coherent_dma_mask = mask;
+	kfree(piece);
+	return 0;
+}
+
+/* --- what the tests ask for ----------------------------------------------------- */
+
+/* The mapping that is looked at, or NULL. */
+static struct sg_table *importer_table(struct importer *im)
+{
+	return im->merged.sgl ? &im->merged : im->sgt;
+}
+
 /* The bus address of an offset. */
 static dma_addr_t importer_bus(struct importer *im, u64 offset, u32 length)
 {
 	struct scatterlist *sg;
 	unsigned int i;
 
-	for_each_sgtable_dma_sg(im->sgt, sg, i) {
+	for_each_sgtable_dma_sg(importer_table(im), sg, i) {
 		if (offset < sg_dma_len(sg))
 			return offset + length <= sg_dma_len(sg) ?
 			       sg_dma_address(sg) + offset : DMA_MAPPING_ERROR;
@@ -283,14 +381,33 @@ static long importer_copy(struct importer *im, void __user *arg, bool dma)
 	return ret;
 }
 
+/* Segments that the DMA layer has put elsewhere, as far as it can be told. */
+static u32 importer_copies(struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+	u32 nr = 0;
+
+	for_each_sgtable_dma_sg(sgt, sg, i)
+		if (sg_page(sg) && sg_dma_address(sg) !=
+		    PFN_PHYS(pfn_to_gfn(page_to_pfn(sg_page(sg)))))
+			nr++;
+	return nr;
+}
+
 static long importer_state(struct importer *im, void __user *arg)
 {
 	struct importer_state s = { };
+	struct sg_table *sgt;
 
 	dma_resv_lock(im->dmabuf->resv, NULL);
+	sgt = importer_table(im);
 	s.mapped = !!im->sgt;
 	s.invalidated = im->invalidated;
-	s.segments = im->sgt ? im->sgt->nents : 0;
+	if (sgt) {
+		s.segments = sgt->nents;
+		s.copies = importer_copies(sgt);
+	}
 	dma_resv_unlock(im->dmabuf->resv);
 	return copy_to_user(arg, &s, sizeof(s)) ? -EFAULT : 0;
 }
@@ -305,8 +422,8 @@ static long importer_segment(struct importer *im, void __user *arg)
 	if (copy_from_user(&s, arg, sizeof(s)))
 		return -EFAULT;
 	dma_resv_lock(im->dmabuf->resv, NULL);
-	if (im->sgt)
-		for_each_sgtable_dma_sg(im->sgt, sg, i)
+	if (importer_table(im))
+		for_each_sgtable_dma_sg(importer_table(im), sg, i)
 			if (i == s.index) {
 				s.address = sg_dma_address(sg);
 				s.length = sg_dma_len(sg);
@@ -367,6 +484,8 @@ static long importer_call(struct importer *im, unsigned int cmd,
 
 	if (cmd == IMPORTER_ATTACH)
 		return importer_attach(im, uarg);
+	if (cmd == IMPORTER_SCATTER)
+		return importer_scatter(arg);
 	if (!im->attach)
 		return -ENOTCONN;
 	switch (cmd) {
@@ -392,6 +511,8 @@ static long importer_call(struct importer *im, unsigned int cmd,
 	case IMPORTER_DONE:
 		importer_done(im);
 		return 0;
+	case IMPORTER_MERGE:
+		return importer_merge(im);
 	default:
 		return -ENOTTY;
 	}
