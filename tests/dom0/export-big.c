@@ -5,9 +5,7 @@
  * A guest under emulation has not that many pages to share: fewer, each many
  * times, in an order that has no runs.
  */
-#include "../../drivers/xen-gpumem/tests/importer-uapi.h"
-
-#include "xgt.h"
+#include "importer.h"
 
 #define PAGES	65536U
 #define SHARED	1024U
@@ -70,18 +68,12 @@ static unsigned long own_pages(void)
 /* Has the kernel a mapping of it?  Zero or -errno. */
 static int kernel_maps(int fd)
 {
-	struct importer_attach a = { .fd = fd };
+	int im = im_open(), ret;
 	uint64_t word;
-	struct importer_copy c = {
-		.address = (uintptr_t)&word, .length = sizeof(word),
-		.direction = IMPORTER_TO_DEVICE,
-	};
-	int im = open("/dev/xen-gpumem-importer", O_RDWR | O_CLOEXEC), ret;
 
-	if (im < 0)
-		xgt_skip("no test importer");
-	CHECK(!ioctl(im, IMPORTER_ATTACH, &a));
-	ret = ioctl(im, IMPORTER_VMAP, &c) ? -errno : 0;
+	OK(im_attach(im, fd, 0));
+	ret = im_copy(im, IMPORTER_VMAP, 0, &word, sizeof(word),
+		      IMPORTER_TO_DEVICE);
 	close(im);
 	return ret;
 }
