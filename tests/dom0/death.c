@@ -233,6 +233,55 @@ static void reused_domid(void)
 	xen_domain_destroy(domid);
 }
 
+struct late_export {
+	int dom;
+	struct slow refs;
+	int ret;
+};
+
+static void *export_late(void *arg)
+{
+	struct late_export *e = arg;
+
+	e->ret = ex_grants(e->dom, (const uint32_t *)e->refs.map, 1, 0, NULL);
+	return NULL;
+}
+
+/*
+ * The number changes hands while an export is being made: it was the guest's
+ * when the call began, and nothing is mapped yet.  (Once something is, Xen keeps
+ * the number.)  For that, the call has to wait for its own references.  The one
+ * that comes then is good for every guest: the toolstack grants us the console.
+ */
+static void reused_midway(void)
+{
+	struct late_export e = { .dom = ex_open(NULL, 0, 0, 0) };
+	const uint32_t console = 0;
+	int domid = xgt_guest.domid;
+	struct xgt_guest next;
+	pthread_t thread;
+
+	/* Control: it can be exported, of this guest. */
+	close(ex_make(e.dom, &console, 1, 0, NULL));
+	slow_new(&e.refs, PAGE);
+	CHECK(!pthread_create(&thread, NULL, export_late, &e));
+	CHECK_EQ(slow_wait(&e.refs), 0);
+	guest_destroy(&xgt_guest);
+	EVENTUALLY(!xen_domain_there(domid));
+	if (!guest_start_as(&next, "xgt2", 1, domid))
+		FAIL("no guest with the number %d", domid);
+	slow_serve(&e.refs, 0, console);
+	CHECK(!pthread_join(thread, NULL));
+	ERR(e.ret, ESRCH);
+	/* Control: and of the next one, by who has a fd for it. */
+	close(e.dom);
+	xgt_guest = next;
+	e.dom = ex_open(NULL, 0, 0, 0);
+	close(ex_make(e.dom, &console, 1, 0, NULL));
+	close(e.dom);
+	guest_destroy(&next);
+}
+
 /* Every operation names the generation; a wrong one reaches nobody. */
 static void wrong_generation(void)
 {
@@ -301,6 +350,8 @@ static void wrong_generation(void)
 static const struct xgt_test tests[] = {
 	{ "S2-wrong-generation", "S2", wrong_generation, XGT_GUEST, 0 },
 	{ "S2-generation", "S2", reused_domid, XGT_GUEST | XGT_ENDS_GUEST, 0 },
+	{ "S2-export-reused-midway", "S2,E6", reused_midway,
+	  XGT_GUEST | XGT_ENDS_GUEST, 0 },
 	{ "L13-guest-powered-off", "L13", powered_off,
 	  XGT_GUEST | XGT_ENDS_GUEST, 0 },
 	{ "L13-guest-crashed", "L13", crashed, XGT_GUEST | XGT_ENDS_GUEST, 0 },
