@@ -350,6 +350,12 @@ long xen_set_target(int domid, int target);
 long xen_map_machine(int domid, uint64_t gfn, uint64_t mfn, bool add);
 long xen_crash(int domid);
 
+/* --- memcg.c: the kernel's memory on a process's behalf ------------------------- */
+
+void memcg_begin(void);
+void memcg_join(void);
+uint64_t memcg_kernel(void);
+
 /* --- ioreq.c: a device model --------------------------------------------------- */
 
 struct dm {

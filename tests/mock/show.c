@@ -4,7 +4,6 @@
  * trace points, and whose memory it uses.
  */
 #include <dirent.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "mock.h"
@@ -13,7 +12,6 @@
 #define SIZE	(PAGES * PAGE)
 #define TRACING	"/sys/kernel/tracing/"
 #define DEBUG	"/sys/kernel/debug/xen-gpumem"
-#define CGROUP	"/run/cgroup"
 
 static char text[1 << 20];
 
@@ -303,15 +301,6 @@ static void show_traces(void)
 
 /* --- whose memory ---------------------------------------------------------- */
 
-static uint64_t kernel_bytes(void)
-{
-	const char *stat = read_file(CGROUP "/backend/memory.stat");
-	const char *at = strstr(stat, "\nkernel ");
-
-	CHECK(at);
-	return strtoull(at + 8, NULL, 10);
-}
-
 static uint32_t charged_window;
 
 /* In a group of its own: bind so much that the bookkeeping is seen. */
@@ -321,14 +310,14 @@ static void charged(void *arg)
 	uint64_t before, small, large;
 	const unsigned int many = 4000;
 
-	set_file(CGROUP "/backend/cgroup.procs", "0");
-	before = kernel_bytes();
+	memcg_join();
+	before = memcg_kernel();
 	for (unsigned int i = 0; i < many; i++)
 		OK(gm_bind(xgt_dom, charged_window, i * PAGE, PAGE, p, 0, 0));
-	small = kernel_bytes() - before;
+	small = memcg_kernel() - before;
 	/* Four bits for each page, of 16 GiB here. */
 	OK(gm_bind(xgt_dom, charged_window, GIB, 16 * GIB, p, 0, 0));
-	large = kernel_bytes() - before - small;
+	large = memcg_kernel() - before - small;
 	xgt_info("%u bindings cost %lu KiB, one of 16 GiB %lu KiB", many,
 		 small / 1024, large / 1024);
 	CHECK(small >= many * 200);
@@ -336,16 +325,7 @@ static void charged(void *arg)
 	CHECK(large >= 16 * GIB / PAGE / 2 - 64 * KIB);
 	/* All of it is given back. */
 	OK(gm_unbind(xgt_dom, charged_window, 0, 32 * GIB));
-	EVENTUALLY(kernel_bytes() < before + small / 4);
-}
-
-static void group_begin(void)
-{
-	mkdir(CGROUP, 0700);
-	if (mount("cgroup", CGROUP, "cgroup2", 0, NULL) && errno != EBUSY)
-		xgt_skip("no cgroup2: %s", strerror(errno));
-	set_file(CGROUP "/cgroup.subtree_control", "+memory");
-	CHECK(!mkdir(CGROUP "/backend", 0700) || errno == EEXIST);
+	EVENTUALLY(memcg_kernel() < before + small / 4);
 }
 
 static void memory_charged(void)
@@ -353,7 +333,7 @@ static void memory_charged(void)
 	volatile uint64_t *p;
 
 	mock_begin(1);
-	group_begin();
+	memcg_begin();
 	p = mmap(NULL, 16 * GIB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
 		 MAP_NORESERVE, -1, 0);
 	CHECK(p != MAP_FAILED);
@@ -373,26 +353,26 @@ static void jobs_charged(void *arg)
 	uint32_t w;
 
 	(void)arg;
-	set_file(CGROUP "/backend/cgroup.procs", "0");
+	memcg_join();
 	p = map_anon(length);
 	stamp(p, length, 7);
 	OK(gm_window_add(xgt_dom, BASE, length, XEN_GPUMEM_POLICY_MMIO, &w));
 	OK(gm_bind(xgt_dom, w, 0, length, p, 0, 0));
-	before = kernel_bytes();
+	before = memcg_kernel();
 	for (unsigned int i = 0; i < VCPUS; i++)
 		CHECK_EQ(guest_access(i, BASE + i * PAGE, READ, 0).value,
 			 7 + i);
 	/* More than eight bytes each for 512 pages, twice. */
-	EVENTUALLY(kernel_bytes() >= before + VCPUS * 8 * KIB);
+	EVENTUALLY(memcg_kernel() >= before + VCPUS * 8 * KIB);
 	xgt_info("the jobs of %u vCPUs cost %lu KiB", VCPUS,
-		 (kernel_bytes() - before) / 1024);
+		 (memcg_kernel() - before) / 1024);
 }
 
 static void serving_charged(void)
 {
 	set_file("/sys/module/xen_gpumem/parameters/fault_around", "1");
 	mock_begin(VCPUS);
-	group_begin();
+	memcg_begin();
 	xgt_join(xgt_fork(jobs_charged, NULL));
 	mock_end();
 	set_file("/sys/module/xen_gpumem/parameters/fault_around", "16");
