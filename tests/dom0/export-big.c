@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * E8: 256 MiB in one call, scattered; and what is too large for the kernel.
+ * E8: 256 MiB in one call, scattered; what they cost; and what is too large for
+ * the kernel.
  *
  * A guest under emulation has not that many pages to share: fewer, each many
  * times, in an order that has no runs.
@@ -55,14 +56,115 @@ static void big(void)
 	xgt_info("revocation of 256 MiB: %.0f ms", (xgt_now() - since) * 1000);
 }
 
-static unsigned long own_pages(void)
+/* In bytes. */
+static uint64_t meminfo(const char *what)
 {
-	unsigned long kib = 0;
+	unsigned long kib, found = 0;
+	char line[200], name[64];
 	FILE *f = fopen("/proc/meminfo", "re");
 
-	CHECK(f && fscanf(f, "MemTotal: %lu kB", &kib) == 1);
+	CHECK(f != NULL);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "%63[^:]: %lu", name, &kib) == 2 &&
+		    !strcmp(name, what))
+			found = kib * KIB;
 	fclose(f);
-	return kib / 4;
+	return found;
+}
+
+/* --- what the driver keeps ------------------------------------------------------- */
+
+/* Of the kernel's memory: the caller's, and all that it has for itself. */
+struct memory {
+	uint64_t charged;
+	uint64_t all;
+};
+
+static struct memory memory(void)
+{
+	struct memory m;
+
+	/* Time for what is on its way, and for memcg_kernel() to be right. */
+	xgt_sleep_ms(3000);
+	m.charged = memcg_kernel();
+	m.all = meminfo("SUnreclaim") + meminfo("VmallocUsed");
+	return m;
+}
+
+struct weighed {
+	int dom;
+	uint32_t *list;
+	struct xen_gpumem_frames frames[4];	/* PAGES together */
+};
+
+static int by_grants(const struct weighed *w)
+{
+	return ex_make(w->dom, w->list, PAGES, 0, NULL);
+}
+
+static int by_frames(const struct weighed *w)
+{
+	return ex_make_frames(w->dom, w->frames, ARRAY_SIZE(w->frames), 0,
+			      NULL);
+}
+
+#define SLACK	(64 * KIB)	/* what does not depend on the pages, and noise */
+
+/* Twice: what stays from the first time, page structures above all, is not ours. */
+static void weigh(const struct weighed *w, const char *what,
+		  int (*make)(const struct weighed *w))
+{
+	struct memory before, with;
+	int64_t charged, all;
+	int fd;
+
+	close(make(w));
+	before = memory();
+	fd = make(w);
+	with = memory();
+	charged = with.charged - before.charged;
+	all = with.all - before.all;
+	xgt_info("%s: %.1f bytes for a page are the caller's, %.1f in all",
+		 what, (double)charged / PAGES, (double)all / PAGES);
+	CHECK(charged <= (int64_t)(PAGES * 16UL + SLACK));
+	/* Others' memory is in this one. */
+	CHECK(all <= (int64_t)(PAGES * 16UL + 8 * SLACK));
+	/* Control: less than half a pointer for each cannot be. */
+	CHECK(charged >= PAGES * 4L);
+	close(fd);
+	EVENTUALLY(memcg_kernel() < before.charged + PAGES * 2UL);
+}
+
+static void weigh_all(void *arg)
+{
+	struct weighed *w = arg;
+
+	memcg_join();
+	weigh(w, "grants", by_grants);
+	weigh(w, "frames", by_frames);
+}
+
+static void bytes_per_page(void)
+{
+	struct weighed w = {
+		.dom = ex_open(NULL, 0, 0, 0),
+		.list = many_refs(PAGES, SHARED),
+	};
+
+	/* RAM of the guest's, whatever is there, more than once. */
+	for (unsigned int i = 0; i < ARRAY_SIZE(w.frames); i++) {
+		w.frames[i].gpa = 2 * MIB;
+		w.frames[i].length = PAGES * PAGE / ARRAY_SIZE(w.frames);
+	}
+	memcg_begin();
+	xgt_join(xgt_fork(weigh_all, &w));
+}
+
+/* --- what the kernel does not map --------------------------------------------------- */
+
+static unsigned long own_pages(void)
+{
+	return meminfo("MemTotal") / PAGE;
 }
 
 /* Has the kernel a mapping of it?  Zero or -errno. */
@@ -105,6 +207,7 @@ static void too_large(void)
 
 static const struct xgt_test tests[] = {
 	{ "E8-256-mib", "E8", big, XGT_GUEST, 600 },
+	{ "E8-bytes-per-page", "E8,S4", bytes_per_page, XGT_GUEST, 600 },
 	{ "E3-vmap-too-large", "E3,E8", too_large, XGT_GUEST, 600 },
 };
 
