@@ -121,9 +121,41 @@ static void vgem(void)
 	verify(p, 16 * PAGE, 2);
 }
 
+/*
+ * virtio-gpu takes others' buffers where its host has blobs.  Where not, it says
+ * so only when it has the buffer mapped for its device: nothing may be left of
+ * that.
+ */
+static void virtio_gpu(void)
+{
+	uint32_t *refs = guest_share(0, 16, true), id;
+	int card = card_open("virtio_gpu"), dom = ex_open(NULL, 0, 0, 0);
+	struct drm_prime_handle p = {
+		.fd = ex_make(dom, refs, 16, 0, &id),
+	};
+	int ret = ioctl(card, DRM_IOCTL_PRIME_FD_TO_HANDLE, &p) ? -errno : 0;
+	struct xen_gpumem_export_query q = ex_state(dom, id);
+
+	/* Control: it had it mapped, either way. */
+	CHECK(q.out_segments > 0);
+	xgt_info("virtio-gpu: %s", ret ? xgt_errname(-ret) : "imported");
+	if (ret)
+		ERR(ret, ENODEV);
+	CHECK_EQ(q.out_attached, !ret);
+	CHECK_EQ(q.out_mapped, !ret);
+	CHECK_EQ(q.out_static, 0);
+	/* It lets go when told, if it has it. */
+	OK(ex_revoke(dom, id));
+	q = ex_state(dom, id);
+	CHECK_EQ(q.out_mapped, 0);
+	CHECK(q.out_state & XEN_GPUMEM_EXPORT_RETURNED);
+	close(card);
+}
+
 static const struct xgt_test tests[] = {
 	{ "E3-scan-out", "E3", scan_out, XGT_GUEST, 0 },
 	{ "E3-vgem", "E3", vgem, XGT_GUEST, 0 },
+	{ "E3-virtio-gpu", "E3,E4", virtio_gpu, XGT_GUEST, 0 },
 };
 
 XGT_MAIN(tests)
