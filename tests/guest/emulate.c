@@ -39,10 +39,42 @@ static uint64_t locked(enum xg_emulate kind, volatile void *p, uint64_t value)
 			       "c" ((uint32_t)(value >> 32))
 			     : "rdx", "memory", "cc");
 		break;
+	case XG_EMULATE_CMPXCHG16B:
+		asm volatile("xorl %%eax, %%eax; xorl %%edx, %%edx; " FEP
+			     "lock cmpxchg16b (%1)"
+			     : "=&a" (old) : "r" (p), "b" (value), "c" (~value)
+			     : "rdx", "memory", "cc");
+		break;
 	default:
 		break;
 	}
 	return old;
+}
+
+/* String instructions without a prefix for repetition. */
+static uint64_t each(enum xg_emulate kind, volatile void *p, volatile void *q,
+		     uint64_t count)
+{
+	uint64_t sum = 0, word;
+
+	for (; count; count--) {
+		switch (kind) {
+		case XG_EMULATE_EACH_MOVSQ:
+			asm volatile(FEP "movsq" : "+D" (p), "+S" (q)
+				     :: "memory");
+			break;
+		case XG_EMULATE_EACH_STOSB:
+			asm volatile(FEP "stosb" : "+D" (p) : "a" (0x5a)
+				     : "memory");
+			break;
+		default:
+			asm volatile(FEP "lodsq" : "+S" (p), "=&a" (word)
+				     :: "memory");
+			sum ^= word;
+			break;
+		}
+	}
+	return sum;
 }
 
 static uint64_t emulate(enum xg_emulate kind, volatile void *p,
@@ -99,6 +131,11 @@ static uint64_t emulate(enum xg_emulate kind, volatile void *p,
 			     :: "memory", "cc");
 		old = value;
 		break;
+	case XG_EMULATE_EACH_MOVSQ:
+	case XG_EMULATE_EACH_STOSB:
+	case XG_EMULATE_EACH_LODSQ:
+		old = each(kind, p, q, value);
+		break;
 	default:
 		old = locked(kind, p, value);
 		break;
@@ -109,14 +146,28 @@ static uint64_t emulate(enum xg_emulate kind, volatile void *p,
 static bool has_source(enum xg_emulate kind)
 {
 	return kind == XG_EMULATE_MOVS || kind == XG_EMULATE_CMPS ||
-	       kind == XG_EMULATE_PLAIN_MOVS || kind == XG_EMULATE_MOVSQ_DOWN;
+	       kind == XG_EMULATE_PLAIN_MOVS || kind == XG_EMULATE_MOVSQ_DOWN ||
+	       kind == XG_EMULATE_EACH_MOVSQ;
 }
 
-/* From the addresses upwards, as many bytes as the value says. */
-static bool is_string(enum xg_emulate kind)
+/* How many bytes from the addresses upwards are used. */
+static uint64_t extent(enum xg_emulate kind, uint64_t value)
 {
-	return kind == XG_EMULATE_STOS ||
-	       (has_source(kind) && kind != XG_EMULATE_MOVSQ_DOWN);
+	switch (kind) {
+	case XG_EMULATE_MOVS:
+	case XG_EMULATE_STOS:
+	case XG_EMULATE_CMPS:
+	case XG_EMULATE_PLAIN_MOVS:
+	case XG_EMULATE_EACH_STOSB:
+		return value;
+	case XG_EMULATE_EACH_MOVSQ:
+	case XG_EMULATE_EACH_LODSQ:
+		return value * 8;
+	case XG_EMULATE_CMPXCHG16B:
+		return 16;
+	default:
+		return 8;
+	}
 }
 
 /**
@@ -125,7 +176,7 @@ static bool is_string(enum xg_emulate kind)
  */
 void xg_emulate(struct xg_run *run)
 {
-	uint64_t length = is_string(run->arg[0]) ? run->arg[3] : 8;
+	uint64_t length = extent(run->arg[0], run->arg[3]);
 	volatile void *p = port_map(run->arg[1], length);
 	volatile void *q = port_map(run->arg[2], length);
 
@@ -134,4 +185,56 @@ void xg_emulate(struct xg_run *run)
 		return;
 	}
 	run->result[0] = emulate(run->arg[0], p, q, run->arg[3]);
+}
+
+/* --- without end ----------------------------------------------------------------- */
+
+static void judge(struct xg_run *run, uint64_t index, uint64_t word)
+{
+	if (xg_good(word) || run->status != XG_OK)
+		return;
+	run->status = XG_MISMATCH;
+	run->result[2] = index * 8;
+	run->result[3] = word;
+}
+
+/*
+ * A word of each page, another one each time.  Whoever else writes there, what
+ * is moved, exchanged or added to keeps its mark.
+ */
+static void loop_once(struct xg_run *run)
+{
+	volatile uint64_t *p = port_map(run->arg[0], run->arg[1]);
+	uint64_t words = run->arg[1] / 8, round = run->result[0];
+	uint64_t mine = XG_GOOD_WORD | (run->arg[2] & 0xff) << 40 |
+			(round & 0xffff) << 16;
+
+	for (uint64_t i = round % 512; i < words; i += 512) {
+		uint64_t next = (i + 512) % words;
+
+		judge(run, i, emulate(XG_EMULATE_READ, &p[i], NULL, 0));
+		emulate(XG_EMULATE_WRITE, &p[i], NULL, mine);
+		judge(run, i, emulate(XG_EMULATE_XCHG, &p[i], NULL, mine));
+		judge(run, i, emulate(XG_EMULATE_XADD, &p[i], NULL, 1));
+		emulate(XG_EMULATE_EACH_MOVSQ, &p[next], &p[i], 1);
+		judge(run, next, emulate(XG_EMULATE_EACH_LODSQ, &p[next], NULL,
+					 1));
+	}
+}
+
+/**
+ * xg_emulate_loop - the command of that name
+ * @run: arguments: gpa, length, tag
+ */
+void xg_emulate_loop(struct xg_run *run)
+{
+	if (!port_map(run->arg[0], run->arg[1]) || run->arg[1] < XG_PAGE) {
+		run->status = XG_BAD;
+		return;
+	}
+	while (run->status == XG_OK && !xg_stopped(run)) {
+		if (!port_protect(loop_once, run))
+			run->result[1]++;
+		run->slot->progress = ++run->result[0];
+	}
 }

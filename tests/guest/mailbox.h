@@ -118,6 +118,11 @@ enum xg_cmd {
 	 */
 	XG_CMD_MAP_GRANTS,
 	XG_CMD_UNMAP_GRANTS,	/* area */
+	/*
+	 * Until stopped: accesses that Xen emulates, see emulate.c.
+	 * gpa, length, tag -> rounds, accesses that got an exception, offset, got
+	 */
+	XG_CMD_EMULATE_LOOP,
 };
 
 /*
@@ -168,6 +173,11 @@ enum xg_emulate {
 	XG_EMULATE_CMPS,	/* compare value bytes -> bytes left */
 	/* As MOVS, but executed: emulated where a device is involved. */
 	XG_EMULATE_PLAIN_MOVS,
+	XG_EMULATE_CMPXCHG16B,	/* if p == 0, p = value, ~value -> old, its half */
+	/* One instruction for each element: all of them are emulated. */
+	XG_EMULATE_EACH_MOVSQ,	/* value words from q to p */
+	XG_EMULATE_EACH_STOSB,	/* value bytes of 0x5a to p */
+	XG_EMULATE_EACH_LODSQ,	/* value words at p -> their exclusive or */
 };
 
 /* With p the first address, q the second: see device.c. */

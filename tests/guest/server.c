@@ -349,6 +349,7 @@ static void (*const commands[])(struct xg_run *run) = {
 	[XG_CMD_GFNS] = xg_gfns,
 	[XG_CMD_MAP_GRANTS] = xg_map_grants,
 	[XG_CMD_UNMAP_GRANTS] = xg_unmap_grants,
+	[XG_CMD_EMULATE_LOOP] = xg_emulate_loop,
 };
 
 /* --- slots ---------------------------------------------------------------- */

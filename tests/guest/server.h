@@ -30,6 +30,7 @@ void xg_serve(unsigned int cpu);
 void xg_draw(struct xg_run *run, volatile uint32_t *fb);
 void xg_animate(struct xg_run *run, volatile uint32_t *fb);
 void xg_emulate(struct xg_run *run);
+void xg_emulate_loop(struct xg_run *run);
 void xg_hostile(struct xg_run *run);
 void xg_device(struct xg_run *run);
 void xg_between(struct xg_run *run);
