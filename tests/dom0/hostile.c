@@ -8,10 +8,11 @@
  * handed to somebody who does the same.  So one unmarked word in the guest, or
  * one changed word in what was taken back, is a stale access.
  *
- *   xgt-hostile [rounds=N] [all]
+ *   xgt-hostile [rounds=N] [all | acts]
  *
  * A round is one revocation, of one of many kinds.  Figures go to
- * /xg/out/hostile.txt; see tests/guest/hostile.c for the guest's side.
+ * /xg/out/hostile.txt; see tests/guest/hostile.c for the guest's side.  With
+ * "acts" it does what it does not do otherwise.
  */
 #include <pthread.h>
 
@@ -30,6 +31,9 @@
 
 #define BAD_WORD	0x57a1e57a1e57a1e5ULL
 
+/* Of the page tables that XG_HOSTILE_SCATTER wants. */
+#define SCATTERED_TABLES 4
+
 static unsigned int rounds = 250;
 
 /* Memory in two copies: one is lent, the other is away. */
@@ -45,7 +49,13 @@ static struct {
 	uint32_t window;
 	volatile uint64_t *at;
 	struct pair code, data;
+	volatile uint64_t *scattered;
 } w;
+
+/* What the vCPUs said in the end, all together. */
+static struct {
+	uint64_t plugged, resets, refused;
+} sums;
 
 /* A function that returns a number: mov $number, %eax; ret. */
 static void write_code(volatile uint64_t *page, uint32_t number)
@@ -371,7 +381,7 @@ static void control(void)
 #define CALLS		(XG_HOSTILE_REMAP | XG_HOSTILE_HYPERCALL | \
 			 XG_HOSTILE_PLUG)
 
-static uint64_t stop(unsigned int cpu)
+static void stop(unsigned int cpu)
 {
 	struct xgt_result r = cmd_stop_any(cpu);
 
@@ -382,7 +392,28 @@ static uint64_t stop(unsigned int cpu)
 	CHECK_EQ(r.v[4], 0);
 	xgt_info("vCPU %u: %lu rounds, %lu exceptions, %lu pages plugged", cpu,
 		 r.v[0], r.v[1], r.v[5]);
-	return r.v[5];
+	sums.plugged += r.v[5];
+	sums.resets += r.v[6];
+	sums.refused += r.v[7];
+}
+
+/*
+ * Memory in the reach of so many page tables, and pages for only a few of them.
+ * What is used by now, the guest keeps.
+ */
+static void lend_scattered(void)
+{
+	const uint64_t length = XG_SCATTER_PLACES * XG_SCATTER_STEP;
+	uint32_t window;
+
+	w.scattered = map_shared(memfd_new(length), length);
+	OK(gm_window_add(xgt_dom, XG_SCATTER_BASE, length,
+			 XEN_GPUMEM_POLICY_INJECT, &window));
+	OK(gm_bind(xgt_dom, window, 0, length, w.scattered, 0,
+		   XEN_GPUMEM_POLICY_INJECT));
+	xen_pool_empty(guest->domid);
+	OK(xen_set_pool_size(guest->domid, xen_pool_size(guest->domid) +
+			     SCATTERED_TABLES * PAGE));
 }
 
 static void begin(unsigned int extra)
@@ -391,6 +422,8 @@ static void begin(unsigned int extra)
 
 	set_up();
 	control();
+	if (extra & XG_HOSTILE_SCATTER)
+		lend_scattered();
 	/* The last one makes no call, and leaves the guest for nothing. */
 	for (unsigned int cpu = 0; cpu < vcpus; cpu++)
 		start(cpu, ACCESSES | (cpu < vcpus - 1 || !cpu ? CALLS : 0) |
@@ -420,7 +453,7 @@ static void another_guest(unsigned int extra)
 static void hammer(struct xgt_guest *g, unsigned int extra)
 {
 	unsigned int round, cpu, hangs = 0;
-	uint64_t since = 0, plugged = 0;
+	uint64_t since = 0;
 	pthread_t threads[2];
 
 	guest = g;
@@ -445,13 +478,13 @@ static void hammer(struct xgt_guest *g, unsigned int extra)
 	}
 	over = true;
 	for (cpu = 0; cpu < g->vcpus; cpu++)
-		plugged += stop(cpu);
+		stop(cpu);
 	pthread_join(threads[0], NULL);
 	pthread_join(threads[1], NULL);
 	check_away(&w.code);
 	check_away(&w.data);
 	/* What those had plugged that hung is not known. */
-	CHECK((plugged || hangs) && reused);
+	CHECK((sums.plugged || hangs) && reused);
 	record(g->vcpus, rounds);
 }
 
@@ -463,6 +496,34 @@ static void two(void)
 static void replug(void)
 {
 	hammer(&xgt_guest, XG_HOSTILE_DOWN | XG_HOSTILE_HOTPLUG);
+}
+
+/* A vCPU is reset in the middle of anything, and of waiting for a page. */
+static void resets(void)
+{
+	hammer(&xgt_guest, XG_HOSTILE_RESET);
+	xgt_info("%lu vCPUs were reset", sums.resets);
+	CHECK(sums.resets > 0);
+}
+
+/*
+ * The guest uses up its pool for page tables meanwhile.  It gets an exception
+ * for what cannot be mapped, and all that it has can be taken away as ever.
+ */
+static void scatters(void)
+{
+	unsigned int there = 0;
+
+	hammer(&xgt_guest, XG_HOSTILE_SCATTER);
+	for (int i = 0; i < XG_SCATTER_PLACES; i++) {
+		uint64_t word = w.scattered[i * XG_SCATTER_STEP / 8];
+
+		CHECK(!word || word == (XG_GOOD_WORD | i));
+		there += word == (XG_GOOD_WORD | i);
+	}
+	xgt_info("%u scattered places were there; %lu times one was not",
+		 there, sums.refused);
+	CHECK(there > 0 && there < XG_SCATTER_PLACES && sums.refused > 0);
 }
 
 /* A guest with another number of vCPUs, of this test's own. */
@@ -497,19 +558,30 @@ static struct xgt_test tests[] = {
 	{ "L2-hostile-4-vcpus", "L2,S5,N08", four, 0, 0 },
 	{ "L2-hostile-hotplug", "L2,N19", replug, XGT_GUEST | XGT_ENDS_GUEST,
 	  0 },
+	/* Only with "acts". */
+	{ "L2-hostile-reset", "L2,N19", resets, XGT_GUEST | XGT_ENDS_GUEST, 0 },
+	{ "S4-hostile-scatter", "S4,L2,L19", scatters,
+	  XGT_GUEST | XGT_ENDS_GUEST, 0 },
 };
+
+#define ACTS	2
 
 int main(int argc, char **argv)
 {
+	const struct xgt_test *first = tests;
 	size_t nr = 1;
 
 	for (int i = 1; i < argc; i++) {
 		sscanf(argv[i], "rounds=%u", &rounds);
 		if (!strcmp(argv[i], "all"))
-			nr = ARRAY_SIZE(tests);
+			nr = ARRAY_SIZE(tests) - ACTS;
+		if (!strcmp(argv[i], "acts")) {
+			first = tests + ARRAY_SIZE(tests) - ACTS;
+			nr = ACTS;
+		}
 	}
-	for (size_t i = 0; i < nr; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
 		/* With time to boot another guest. */
 		tests[i].limit = 480 + rounds / 2;
-	return xgt_main(1, argv, tests, nr);
+	return xgt_main(1, argv, first, nr);
 }

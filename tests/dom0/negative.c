@@ -574,6 +574,49 @@ static void vcpu_reset(void)
 	guest_destroy(&xgt_guest);
 }
 
+/*
+ * The guest does the same to itself.  The vCPU begins the command that it was at
+ * anew, hence finds the same page absent, and asks for it as if for the first
+ * time.
+ */
+static void reset_by_guest(void)
+{
+	struct xen_lend_fault f, again;
+	volatile uint8_t *vram;
+	uint32_t id;
+
+	raw_attach();
+	vram = raw_mailbox();
+	fill(vram + PAGE, PAGE, 1);
+	OK(raw_create(GFN, NR, &id));
+	/* Control: one that waits for nothing, and serves again. */
+	if (cmd_run(0, XG_CMD_RESET, 1).status == XG_UNSUPPORTED)
+		xgt_skip("the guest cannot reset its vCPUs");
+	cmd_ok(1, XG_CMD_PING);
+	for (int i = 0; i < 5; i++) {
+		cmd_start(1, XG_CMD_READ, XGT_WINDOW, 8);
+		f = raw_fault_of(1);
+		CHECK(waits(1));
+		cmd_ok(0, XG_CMD_RESET, 1);
+		/* What it waited for is nothing to it any more. */
+		ERR(raw_resolve(1, f.token, XEN_LEND_RESOLVE_INJECT), ESTALE);
+		again = raw_fault_of(1);
+		CHECK(again.token != f.token);
+		CHECK(again.window == id && again.index == 0);
+		/* Or let run, and reset wherever it is by then. */
+		if (i & 1) {
+			OK(raw_resolve(1, again.token,
+				       XEN_LEND_RESOLVE_RETRY));
+			cmd_ok(0, XG_CMD_RESET, 1);
+		}
+		OK(raw_map_one(id, 0, xgt_raw.bar + 1, 1, RAW_RW));
+		CHECK_EQ(box_ok(cmd_wait(1), "read", __FILE__, __LINE__).v[0],
+			 xg_pattern(1, 0));
+		CHECK_EQ(raw_take(id, 0, NR, 0), 1);
+	}
+	raw_detach();
+}
+
 /* --- 16: the guest goes in the middle of it ---------------------------------------------------- */
 
 static void *map_for_ever(void *arg)
@@ -620,6 +663,7 @@ static const struct xgt_test tests[] = {
 	{ "L3-neg-18-faults", "L3,N18", faults, XGT_BARE, 0 },
 	{ "L3-neg-19-vcpu-reset", "L3,N19", vcpu_reset,
 	  XGT_BARE | XGT_ENDS_GUEST, 0 },
+	{ "L3-neg-19-reset-by-guest", "L3,N19", reset_by_guest, XGT_BARE, 0 },
 	{ "L13-neg-16-destroyed-mid-map", "L13,N16", destroyed_mid_map,
 	  XGT_BARE | XGT_ENDS_GUEST, 0 },
 };

@@ -30,6 +30,11 @@
 #define MSR_GS_BASE	0xc0000101
 #define PTE_FLAGS	7		/* present, writable, user */
 
+/* The local APIC, and its interrupt command register. */
+#define APIC_ICR	0xfee00300UL
+#define APIC_ICR2	0xfee00310UL
+#define ICR_INIT	0x4500		/* assert INIT */
+
 #define ARENA_PAGES	(XG_ARENA_SIZE / XG_PAGE)
 #define GIB		(1ULL << 30)
 
@@ -45,6 +50,7 @@ struct landing {
 struct cpu {
 	struct cpu *self;	/* first: at %gs:0 */
 	unsigned int number;
+	uint32_t apic;		/* its number among those */
 	struct landing *landing;
 };
 
@@ -441,16 +447,22 @@ static void set_up_cpu(unsigned int number)
 	} __attribute__((packed)) pointer = {
 		sizeof(idt) - 1, (uintptr_t)idt,
 	};
+	uint32_t eax = 1, ebx, ecx = 0, edx;
 	struct cpu *cpu = &cpus[number];
 
+	asm volatile("cpuid" : "+a" (eax), "=b" (ebx), "+c" (ecx), "=d" (edx));
 	cpu->self = cpu;
 	cpu->number = number;
+	cpu->apic = ebx >> 24;
+	/* It may have been reset in the middle of something. */
+	cpu->landing = NULL;
 	asm volatile("wrmsr" :: "c" (MSR_GS_BASE), "a" ((uint32_t)(uintptr_t)cpu),
 		     "d" (0));
 	asm volatile("lidt %0" :: "m" (pointer));
 }
 
-static void start_cpu(unsigned int number)
+/* One that has no state, or none any more.  By one vCPU at a time. */
+static bool start_cpu(unsigned int number)
 {
 	static struct vcpu_hvm_context context;
 	uint64_t cr0, cr3, cr4;
@@ -464,10 +476,26 @@ static void start_cpu(unsigned int number)
 		.rsp = (uintptr_t)stacks[number] + sizeof(stacks[number]),
 		.cr0 = cr0, .cr3 = cr3, .cr4 = cr4, .efer = 0x500,
 	};
-	if (CALL(__HYPERVISOR_vcpu_op, VCPUOP_initialise, number,
-		 (uintptr_t)&context) ||
-	    CALL(__HYPERVISOR_vcpu_op, VCPUOP_up, number))
-		complain("XG-GUEST cannot start a vCPU\n");
+	return !CALL(__HYPERVISOR_vcpu_op, VCPUOP_initialise, number,
+		     (uintptr_t)&context) &&
+	       !CALL(__HYPERVISOR_vcpu_op, VCPUOP_up, number);
+}
+
+/**
+ * port_reset - reset another vCPU, wherever it is, and start it again
+ * @cpu: its number
+ *
+ * By an interrupt of the kind that processors are started with.  Xen has done
+ * it when the next instruction is executed here, and only then takes a vCPU for
+ * one that has no state yet.
+ *
+ * Return: whether it was reset.
+ */
+bool port_reset(unsigned int cpu)
+{
+	*(volatile uint32_t *)APIC_ICR2 = cpus[cpu].apic << 24;
+	*(volatile uint32_t *)APIC_ICR = ICR_INIT;
+	return start_cpu(cpu);
 }
 
 /* Called by bare-boot.S on each vCPU.  Does not return. */
@@ -485,7 +513,8 @@ void bare_main(unsigned int cpu)
 		       CALL(__HYPERVISOR_vcpu_op, VCPUOP_is_up, port_cpus) >= 0)
 			port_cpus++;
 		for (unsigned int i = 1; i < port_cpus; i++)
-			start_cpu(i);
+			if (!start_cpu(i))
+				complain("XG-GUEST cannot start a vCPU\n");
 		say("XG-GUEST ready\n");
 	}
 	xg_serve(cpu);

@@ -4,8 +4,9 @@
  *
  * Every vCPU reads, writes, locks and executes lent memory as fast as it can,
  * changes its own page tables over it, names its frames in hypercalls, plugs
- * memory of its own into its last pages, and takes the other vCPUs down, while
- * the host takes frames away, gives them to others, and poisons them.
+ * memory of its own into its last pages, takes the other vCPUs down or resets
+ * them, and uses up its pool for page tables, while the host takes frames away,
+ * gives them to others, and poisons them.
  *
  * What the guest may see there is marked (xg_good()); what the host puts into
  * frames that it has taken away is not.  The first value without the mark ends
@@ -32,6 +33,7 @@ struct hostile {
 	unsigned int what;
 	uint64_t *args;		/* a page for hypercalls, this vCPU's own */
 	uint64_t round;
+	uint64_t place;		/* of the last scattered touch */
 };
 
 static uint64_t pages[XG_MAX_CPUS][XG_PAGE / 8]
@@ -157,6 +159,15 @@ static void touch_plugged(struct xg_run *run)
 		p[i * 512 + run->cpu] = XG_GOOD_WORD;
 }
 
+static void touch_scattered(struct xg_run *run)
+{
+	uint64_t place = all[run->cpu].place;
+	volatile uint64_t *p = port_map(XG_SCATTER_BASE +
+					place * XG_SCATTER_STEP, 8);
+
+	*p = XG_GOOD_WORD | place;
+}
+
 /* --- hypercalls ----------------------------------------------------------- */
 
 static long hypercall(uint64_t op, uint64_t a0, uint64_t a1, uint64_t a2)
@@ -256,6 +267,24 @@ static void take_down(struct hostile *h)
 	hypercall(MULTICALL, (uintptr_t)&a[8], 2, 0);
 }
 
+/*
+ * Another vCPU is reset, wherever it is, and begins this very command anew.  So
+ * it should be one that makes no calls, which it could not bring to an end.
+ */
+static void reset(struct hostile *h)
+{
+	if (port_reset(1 + pick(h, port_cpus - 1)))
+		h->run->result[6]++;
+}
+
+/* A page table more, until there are no pages for any. */
+static void scatter(struct hostile *h)
+{
+	h->place = pick(h, XG_SCATTER_PLACES);
+	if (!port_protect(touch_scattered, h->run))
+		h->run->result[7]++;
+}
+
 /* --- one round ------------------------------------------------------------ */
 
 static void one_round(struct hostile *h)
@@ -280,6 +309,10 @@ static void one_round(struct hostile *h)
 	if (h->what & XG_HOSTILE_HOTPLUG && h->round % 256 == 128 &&
 	    port_cpus > 1)
 		port_replug(1 + pick(h, port_cpus - 1));
+	if (h->what & XG_HOSTILE_RESET && h->round % 16 == 8 && port_cpus > 1)
+		reset(h);
+	if (h->what & XG_HOSTILE_SCATTER && h->round % 4 == 2)
+		scatter(h);
 	/* Whoever was on a vCPU that was unplugged is on another since. */
 	if (h->round % 64 == 0)
 		port_pin(h->run->cpu);

@@ -92,7 +92,8 @@ enum xg_cmd {
 	 * Until stopped: all sorts of accesses and hypercalls, see hostile.c.
 	 * gpa, length, what, seed
 	 * -> rounds, accesses that got an exception, offset, got, hypercalls
-	 * that did what they must not, pages plugged
+	 * that did what they must not, pages plugged, vCPUs reset, scattered
+	 * touches that got an exception
 	 */
 	XG_CMD_HOSTILE,
 	/* One instruction.  kind, gpa, gpa, value -> old value, or what is left */
@@ -123,6 +124,8 @@ enum xg_cmd {
 	 * gpa, length, tag -> rounds, accesses that got an exception, offset, got
 	 */
 	XG_CMD_EMULATE_LOOP,
+	/* Reset another vCPU: it begins its last command anew.  vCPU */
+	XG_CMD_RESET,
 };
 
 /*
@@ -139,9 +142,16 @@ enum xg_hostile {
 	XG_HOSTILE_PLUG = 1 << 6,	/* populate, then balloon */
 	XG_HOSTILE_DOWN = 1 << 7,	/* take other vCPUs down and up */
 	XG_HOSTILE_HOTPLUG = 1 << 8,	/* reset them, by the kernel's means */
+	XG_HOSTILE_RESET = 1 << 9,	/* reset them as firmware does */
+	XG_HOSTILE_SCATTER = 1 << 10,	/* touch what needs page tables */
 };
 
 #define XG_PLUG_PAGES	8
+
+/* Where SCATTER touches one word: each in the range of another page table. */
+#define XG_SCATTER_BASE	(XG_ARENA_BASE + 0x1000000ULL)
+#define XG_SCATTER_STEP	0x200000ULL
+#define XG_SCATTER_PLACES 40
 
 /*
  * What words of a hostile guest's window may hold: nothing, or this in their

@@ -307,6 +307,14 @@ static void do_address(struct xg_run *run)
 	run->result[0] = (uintptr_t)port_map(run->arg[0], 1);
 }
 
+static void do_reset(struct xg_run *run)
+{
+	if (run->arg[0] == run->cpu || run->arg[0] >= port_cpus)
+		run->status = XG_BAD;
+	else if (!port_reset(run->arg[0]))
+		run->status = XG_UNSUPPORTED;
+}
+
 static void do_power_off(struct xg_run *run)
 {
 	(void)run;
@@ -350,6 +358,7 @@ static void (*const commands[])(struct xg_run *run) = {
 	[XG_CMD_MAP_GRANTS] = xg_map_grants,
 	[XG_CMD_UNMAP_GRANTS] = xg_unmap_grants,
 	[XG_CMD_EMULATE_LOOP] = xg_emulate_loop,
+	[XG_CMD_RESET] = do_reset,
 };
 
 /* --- slots ---------------------------------------------------------------- */

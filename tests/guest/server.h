@@ -75,6 +75,8 @@ void port_remap(uint64_t gpa, uint64_t length);
 void port_pin(unsigned int cpu);
 /* Take another vCPU offline and back, by the kernel's own means. */
 void port_replug(unsigned int cpu);
+/* Reset another vCPU, which then serves its slot from the start; or false. */
+bool port_reset(unsigned int cpu);
 void port_power_off(void);
 void port_crash(void);
 
