@@ -103,8 +103,30 @@ static void tables(void)
 	xen_domain_destroy(xgt_guest.domid);
 }
 
+/*
+ * Where the guest's devices use the guest's own page tables, nothing is lent to
+ * it.  Only EPT shares them; elsewhere this shows that there is no other reason
+ * to refuse.
+ */
+static void shared(void)
+{
+	long ret;
+
+	domain_new();
+	raw_query();
+	ret = raw_try_attach();
+	if (ret != -EXDEV) {
+		OK(ret);
+		raw_detach();
+	}
+	xen_domain_destroy(xgt_guest.domid);
+	if (!ret)
+		xgt_skip("cannot be run here: these processors do not share page tables with the IOMMU");
+}
+
 static const struct xgt_test tests[] = {
-	{ "L7-iommu-tables", "L7,L15", tables, 0, 0 },
+	{ "L7-iommu-tables", "L7,L15,N14", tables, 0, 0 },
+	{ "L7-neg-14-shared-tables", "L7,N14", shared, 0, 0 },
 };
 
 XGT_MAIN(tests)

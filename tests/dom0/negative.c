@@ -480,6 +480,17 @@ static void borrowers(void)
 	}
 }
 
+/* --- 21: entries of EPT ------------------------------------------------------------------ */
+
+/*
+ * Two steps that an entry was replaced in would be seen by nobody who takes the
+ * lock, and by a processor with EPT alone.
+ */
+static void ept(void)
+{
+	xgt_skip("cannot be run here: there is no EPT, and nothing else sees it");
+}
+
 /* --- 18, 19: faults -------------------------------------------------------------------------- */
 
 static void faults(void)
@@ -660,6 +671,7 @@ static const struct xgt_test tests[] = {
 	  0 },
 	{ "L12-neg-15-tracked-first", "L12,N15", tracked_first, XGT_BARE, 0 },
 	{ "L10-neg-17-not-borrowers", "L10,N17", borrowers, 0, 0 },
+	{ "L15-neg-21-ept-entries", "L15,N21", ept, 0, 0 },
 	{ "L3-neg-18-faults", "L3,N18", faults, XGT_BARE, 0 },
 	{ "L3-neg-19-vcpu-reset", "L3,N19", vcpu_reset,
 	  XGT_BARE | XGT_ENDS_GUEST, 0 },
