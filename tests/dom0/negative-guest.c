@@ -24,6 +24,7 @@
 #define OWN_GFN	(OWN / PAGE)
 #define TABLE	(XGT_WINDOW + 56 * MIB)
 
+#define PLATFORM_OP	7
 #define MEMORY_OP	12
 #define MULTICALL	13
 #define XEN_VERSION	17
@@ -31,13 +32,17 @@
 #define GRANT_TABLE_OP	20
 #define VCPU_OP		24
 #define MMUEXT_OP	26
+#define XSM_OP		27
 #define SCHED_OP	29
 #define EVENT_OP	32
 #define PHYSDEV_OP	33
 #define HVM_OP		34
+#define SYSCTL		35
+#define DOMCTL		36
 #define ARGO_OP		39
 #define XENPMU_OP	40
 #define DM_OP		41
+#define HYPFS_OP	42
 #define SELF		0x7ff0
 
 static uint32_t window;
@@ -506,6 +511,11 @@ static void buffers(void)
 		{ ARGO_OP, { 1 }, 1 },		/* register_ring */
 		{ XENPMU_OP, { 0 }, 1 },
 		{ DM_OP, { SELF, 1 }, 2 },
+		{ PLATFORM_OP, { 0 }, 0 },
+		{ XSM_OP, { 0 }, 0 },
+		{ SYSCTL, { 0 }, 0 },
+		{ DOMCTL, { 0 }, 0 },
+		{ HYPFS_OP, { 1, 0, 8 }, 1 },
 	};
 	static const uint64_t places[] = {
 		XGT_WINDOW + 64, HOLE + 64, HOLE - 4,
