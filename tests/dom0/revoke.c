@@ -365,6 +365,46 @@ static void hammer(void)
 		 swaps, written[0], written[1]);
 }
 
+static volatile bool over;
+
+/*
+ * Each vCPU runs on one CPU alone, on another one each time.  There it has
+ * translations of its own for a while, and is not alone: dom0 has as many vCPUs.
+ */
+static void *migrate(void *arg)
+{
+	const int cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned long *moves = arg;
+
+	while (!over) {
+		for (unsigned int i = 0; i < xgt_guest.vcpus; i++)
+			OK(xen_pin_vcpu(xgt_guest.domid, i,
+					(i + *moves) % cpus));
+		++*moves;
+		xgt_sleep_ms(5);
+		/* Both on one: they take turns. */
+		OK(xen_pin_vcpu(xgt_guest.domid, 0, *moves % cpus));
+		xgt_sleep_ms(5);
+	}
+	for (unsigned int i = 0; i < xgt_guest.vcpus; i++)
+		OK(xen_pin_vcpu(xgt_guest.domid, i, -1));
+	return NULL;
+}
+
+static void migrating(void)
+{
+	unsigned long moves = 0;
+	pthread_t thread;
+
+	CHECK(sysconf(_SC_NPROCESSORS_ONLN) > 1);
+	CHECK(!pthread_create(&thread, NULL, migrate, &moves));
+	hammer();
+	over = true;
+	pthread_join(thread, NULL);
+	xgt_info("%lu times all vCPUs were on other CPUs", moves);
+	CHECK(moves > 10);
+}
+
 static void *revoke_loop(void *arg)
 {
 	for (int i = 0; i < 200; i++)
@@ -415,6 +455,7 @@ static const struct xgt_test tests[] = {
 	{ "L2-write-protect", "L2,L17", downgrade, XGT_GUEST, 240 },
 	{ "L17-fork-cow", "L17,L2", fork_cow, XGT_GUEST, 240 },
 	{ "L2-hammer", "L2", hammer, XGT_GUEST, 240 },
+	{ "L2-hammer-migrating", "L2,N08", migrating, XGT_GUEST, 240 },
 	{ "L2-overlapping-revokes", "L2,N09", overlapping, XGT_GUEST, 240 },
 };
 

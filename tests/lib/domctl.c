@@ -243,6 +243,30 @@ long xen_crash(int domid)
 }
 
 /**
+ * xen_pin_vcpu - say on which CPU a vCPU is to run
+ * @domid: its domain
+ * @vcpu: its number
+ * @cpu: the CPU; -1: on any
+ */
+long xen_pin_vcpu(int domid, unsigned int vcpu, int cpu)
+{
+	static uint64_t *map;
+	struct xen_domctl op = { .cmd = XEN_DOMCTL_setvcpuaffinity,
+				 .domain = domid };
+
+	if (!map)
+		map = lend_buffer(sizeof(*map));
+	/* Xen writes what came of it there. */
+	*map = cpu < 0 ? ~0ULL : 1ULL << cpu;
+	op.u.vcpuaffinity.vcpu = vcpu;
+	op.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
+	set_xen_guest_handle(op.u.vcpuaffinity.cpumap_hard.bitmap,
+			     (uint8_t *)map);
+	op.u.vcpuaffinity.cpumap_hard.nr_bits = 64;
+	return xen_domctl(&op);
+}
+
+/**
  * xen_pool_size - how many bytes a guest's pool for page tables has
  * @domid: the guest
  */

@@ -349,6 +349,7 @@ bool xen_domain_there(int domid);
 long xen_set_target(int domid, int target);
 long xen_map_machine(int domid, uint64_t gfn, uint64_t mfn, bool add);
 long xen_crash(int domid);
+long xen_pin_vcpu(int domid, unsigned int vcpu, int cpu);
 
 /* --- memcg.c: the kernel's memory on a process's behalf ------------------------- */
 
