@@ -266,6 +266,36 @@ static void device_strings(void)
 }
 
 /*
+ * Strings from and to a port, over the borders of absent pages.  Those are
+ * emulated each time that they are executed, whatever is there.
+ */
+static void ports(void)
+{
+	uint64_t before;
+
+	lend(XEN_GPUMEM_POLICY_MMIO);
+	fill(map, LENGTH / 2, 1);
+	before = asked();
+	CHECK_EQ(EMULATE(INS, XGT_WINDOW + PAGE - 16, 0, 32), 0);
+	CHECK(asked() > before);
+	verify(map, PAGE - 16, 1);
+	verify_word(map + PAGE / 8 - 2, 32, ~0ULL);
+	CHECK_EQ(map[PAGE / 8 + 2], xg_pattern(1, PAGE + 16));
+	CHECK(!madvise((void *)map, LENGTH, MADV_DONTNEED));
+	CHECK_EQ(gm_pages(xgt_dom, window, 0, 0), 0);
+	before = asked();
+	CHECK_EQ(EMULATE(OUTS, XGT_WINDOW + 3 * PAGE - 16, 0, 32), 0);
+	CHECK(asked() > before);
+	CHECK_EQ(map[3 * PAGE / 8 - 1], xg_pattern(1, 3 * PAGE - 8));
+	/* To where nothing can be had: as far as there is something. */
+	CHECK(!munmap((void *)(map + 5 * PAGE / 8), PAGE));
+	CHECK_EQ(cmd_run(0, XG_CMD_EMULATE, XG_EMULATE_INS,
+			 XGT_WINDOW + 5 * PAGE - 8, 0, 16ULL).status, XG_FAULT);
+	CHECK_EQ(map[5 * PAGE / 8 - 1], ~0ULL);
+	CHECK_EQ(map[5 * PAGE / 8 - 2], xg_pattern(1, 5 * PAGE - 16));
+}
+
+/*
  * Three pages, of which the middle one cannot be had: what comes before is
  * done, the rest is not, and nothing is made up.
  */
@@ -327,6 +357,7 @@ static const struct xgt_test tests[] = {
 	{ "L8-emulate-locked-upgrade", "L8,L3", locked_upgrade, XGT_GUEST, 0 },
 	{ "L8-emulate-more-strings", "L8", more_strings, XGT_GUEST, 0 },
 	{ "L8-emulate-device-strings", "L8", device_strings, XGT_GUEST, 0 },
+	{ "L8-emulate-ports", "L8,L3", ports, XGT_GUEST, 0 },
 	{ "L8-emulate-hole-in-the-middle", "L8,L4", hole_in_the_middle,
 	  XGT_GUEST, 0 },
 	{ "L8-emulate-code", "L8", code, XGT_GUEST, 0 },

@@ -11,6 +11,9 @@
 
 #define FEP "ud2; .ascii \"xen\"; "
 
+/* Nobody answers there. */
+#define PORT 0x5000
+
 static uint64_t locked(enum xg_emulate kind, volatile void *p, uint64_t value)
 {
 	uint64_t old = value;
@@ -131,6 +134,16 @@ static uint64_t emulate(enum xg_emulate kind, volatile void *p,
 			     :: "memory", "cc");
 		old = value;
 		break;
+	case XG_EMULATE_INS:
+		asm volatile("rep insb" : "+D" (p), "+c" (value) : "d" (PORT)
+			     : "memory");
+		old = value;
+		break;
+	case XG_EMULATE_OUTS:
+		asm volatile("rep outsb" : "+S" (p), "+c" (value) : "d" (PORT)
+			     : "memory");
+		old = value;
+		break;
 	case XG_EMULATE_EACH_MOVSQ:
 	case XG_EMULATE_EACH_STOSB:
 	case XG_EMULATE_EACH_LODSQ:
@@ -159,6 +172,8 @@ static uint64_t extent(enum xg_emulate kind, uint64_t value)
 	case XG_EMULATE_CMPS:
 	case XG_EMULATE_PLAIN_MOVS:
 	case XG_EMULATE_EACH_STOSB:
+	case XG_EMULATE_INS:
+	case XG_EMULATE_OUTS:
 		return value;
 	case XG_EMULATE_EACH_MOVSQ:
 	case XG_EMULATE_EACH_LODSQ:

@@ -188,6 +188,9 @@ enum xg_emulate {
 	XG_EMULATE_EACH_MOVSQ,	/* value words from q to p */
 	XG_EMULATE_EACH_STOSB,	/* value bytes of 0x5a to p */
 	XG_EMULATE_EACH_LODSQ,	/* value words at p -> their exclusive or */
+	/* From and to a port where nobody is: emulated without a prefix. */
+	XG_EMULATE_INS,		/* value bytes to p -> bytes left */
+	XG_EMULATE_OUTS,	/* value bytes from p -> bytes left */
 };
 
 /* With p the first address, q the second: see device.c. */
