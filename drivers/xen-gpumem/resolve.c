@@ -74,6 +74,19 @@ static bool gpumem_vma_refused(const struct vm_area_struct *vma)
 	       file_inode(vma->vm_file)->i_sb->s_magic == SECRETMEM_MAGIC;
 }
 
+/* What a mapping, or that there is none, says about all pages in it. */
+static int gpumem_vma_judge(const struct vm_area_struct *vma, bool write)
+{
+	if (!vma)
+		return -ENODATA;
+	if (gpumem_vma_refused(vma))
+		return -EACCES;
+	/* What cannot even be read is not there (PROT_NONE). */
+	if (write && !(vma->vm_flags & VM_WRITE))
+		return vma->vm_flags & VM_READ ? -EPERM : -ENODATA;
+	return 0;
+}
+
 /* Cut a slice at the ends of a vma that holds its first wanted page. */
 static void gpumem_slice_trim(const struct gpumem_binding *binding,
 			      struct gpumem_slice *slice,
@@ -145,11 +158,17 @@ static bool gpumem_slice_complete(const struct gpumem_slice *slice)
 
 /*
  * What HMM finds without faulting anything in.  mmap_lock is held, so this is
- * about the very vma that was judged.
+ * about the very vma that was judged, in which the slice lies.
+ *
+ * In a vma that can be read, an error is an entry that stands for no struct
+ * page, as there can be among others in a VM_MIXEDMAP.  Nothing lends that.
  */
 static int gpumem_snapshot_hmm(struct gpumem_binding *binding,
-			       struct gpumem_slice *slice, bool nc)
+			       struct gpumem_slice *slice,
+			       const struct vm_area_struct *vma)
 {
+	/* HMM tells nothing of it, but normal pages can be mapped so, too. */
+	bool nc = gpumem_prot_is_nc(vma->vm_page_prot, false);
 	struct hmm_range range = {
 		.notifier = &binding->notifier,
 		.notifier_seq = slice->seq,
@@ -169,6 +188,9 @@ static int gpumem_snapshot_hmm(struct gpumem_binding *binding,
 		unsigned long pfn = slice->pfn[i];
 
 		slice->prot[i] = 0;
+		if ((pfn & HMM_PFN_ERROR) && gpumem_slice_wanted(slice, i) &&
+		    (vma->vm_flags & VM_READ))
+			return -EACCES;
 		if (!(pfn & HMM_PFN_VALID) || (pfn & HMM_PFN_ERROR))
 			continue;
 		slice->pfn[i] = pfn & ~HMM_PFN_FLAGS;
@@ -230,6 +252,30 @@ static int gpumem_fault_hmm(struct gpumem_binding *binding,
 					&binding->notifier, slice->seq)))
 		return -EAGAIN;
 	return gpumem_fault_error(ret);
+}
+
+/*
+ * A fault says that there is nothing.  Or has it put something there that HMM
+ * does not take for memory?
+ *
+ * Return: -ENODATA, or what another look says
+ */
+static int gpumem_fault_in_vain(struct gpumem_binding *binding,
+				struct gpumem_slice *slice)
+{
+	struct mm_struct *mm = binding->mm;
+	struct vm_area_struct *vma;
+	int ret = 0;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	vma = vma_lookup(mm, gpumem_slice_address(binding, slice, slice->want));
+	if (vma && (vma->vm_flags & VM_MIXEDMAP)) {
+		gpumem_slice_trim(binding, slice, vma);
+		ret = gpumem_snapshot_hmm(binding, slice, vma);
+	}
+	mmap_read_unlock(mm);
+	return ret ?: -ENODATA;
 }
 
 /*
@@ -345,7 +391,6 @@ static int gpumem_resolve_once(struct gpumem_binding *binding,
 {
 	struct mm_struct *mm = binding->mm;
 	struct vm_area_struct *vma;
-	bool nc;
 	int ret;
 
 	slice->seq = mmu_interval_read_begin(&binding->notifier);
@@ -354,15 +399,9 @@ static int gpumem_resolve_once(struct gpumem_binding *binding,
 		return -EINTR;
 
 	vma = vma_lookup(mm, gpumem_slice_address(binding, slice, slice->want));
-	if (!vma || gpumem_vma_refused(vma)) {
-		ret = -ENODATA;
+	ret = gpumem_vma_judge(vma, slice->write);
+	if (ret)
 		goto unlock;
-	}
-	if (slice->write && !(vma->vm_flags & VM_WRITE)) {
-		/* What cannot even be read is not there (PROT_NONE). */
-		ret = vma->vm_flags & VM_READ ? -EPERM : -ENODATA;
-		goto unlock;
-	}
 	gpumem_slice_trim(binding, slice, vma);
 
 	if (vma->vm_flags & (VM_IO | VM_PFNMAP)) {
@@ -370,12 +409,12 @@ static int gpumem_resolve_once(struct gpumem_binding *binding,
 		goto unlock;
 	}
 
-	/* HMM tells nothing of it, but normal pages can be mapped so, too. */
-	nc = gpumem_prot_is_nc(vma->vm_page_prot, false);
-	ret = gpumem_snapshot_hmm(binding, slice, nc);
+	ret = gpumem_snapshot_hmm(binding, slice, vma);
 	if (!ret && !gpumem_slice_complete(slice)) {
 		mmap_read_unlock(mm);
-		return gpumem_fault_hmm(binding, slice);
+		ret = gpumem_fault_hmm(binding, slice);
+		return ret == -ENODATA ? gpumem_fault_in_vain(binding, slice) :
+					 ret;
 	}
 
 unlock:
@@ -383,30 +422,41 @@ unlock:
 	return ret;
 }
 
+/* What the hypervisor's side calls a page that is there. */
+static int gpumem_slice_frame(struct gpumem_slice *slice, unsigned int i)
+{
+	unsigned long pfn = slice->pfn[i];
+	struct page *page = NULL;
+	bool io;
+	int ret;
+
+	if (slice->prot[i] & GPUMEM_PROT_PAGE) {
+		/* HMM believes what it reads, whatever that is. */
+		if (!pfn_valid(pfn))
+			return -EACCES;
+		page = pfn_to_page(pfn);
+	}
+	ret = gpumem_hv->frame(pfn, page, &slice->frame[i], &io);
+	if (!ret && io)
+		slice->prot[i] |= GPUMEM_PROT_IO | GPUMEM_PROT_NC;
+	return ret;
+}
+
 /*
- * Ask the hypervisor's side what its frames are called.  A page that cannot be
- * lent counts as absent: a neighbour is skipped, a wanted one fails.
+ * Ask the hypervisor's side what its frames are called.  Of pages that cannot
+ * be lent a neighbour is skipped, and a wanted one fails.
  */
 static int gpumem_slice_translate(struct gpumem_binding *binding,
 				  struct gpumem_slice *slice)
 {
-	struct page *page;
 	unsigned int i;
-	bool io;
+	int ret = 0;
 
 	for (i = 0; i < slice->nr; i++) {
-		if (slice->prot[i] & GPUMEM_PROT_VALID) {
-			page = slice->prot[i] & GPUMEM_PROT_PAGE ?
-			       pfn_to_page(slice->pfn[i]) : NULL;
-			/* HMM believes what it reads, whatever that is. */
-			if ((page && !pfn_valid(slice->pfn[i])) ||
-			    gpumem_hv->frame(slice->pfn[i], page,
-					     &slice->frame[i], &io))
-				slice->prot[i] = 0;
-			else if (io)
-				slice->prot[i] |= GPUMEM_PROT_IO |
-						  GPUMEM_PROT_NC;
-		}
+		ret = slice->prot[i] & GPUMEM_PROT_VALID ?
+		      gpumem_slice_frame(slice, i) : 0;
+		if (ret)
+			slice->prot[i] = 0;
 		if (gpumem_slice_wanted(slice, i) &&
 		    !gpumem_slice_suits(slice, i))
 			break;
@@ -414,8 +464,9 @@ static int gpumem_slice_translate(struct gpumem_binding *binding,
 	if (i == slice->nr)
 		return 0;
 	/* It may be no memory of ours because it was given away meanwhile. */
-	return mmu_interval_check_retry(&binding->notifier, slice->seq) ?
-	       -EAGAIN : -ENODATA;
+	if (mmu_interval_check_retry(&binding->notifier, slice->seq))
+		return -EAGAIN;
+	return ret ?: -ENODATA;
 }
 
 /**
@@ -426,9 +477,9 @@ static int gpumem_slice_translate(struct gpumem_binding *binding,
  *
  * May sleep for as long as the process's memory needs to come in.
  *
- * Return: 0 with the slice filled in; -ENODATA nothing is there that can be
- * lent; -EPERM it cannot be written; -EAGAIN it moved all the time; -ENOMEM;
- * -EINTR
+ * Return: 0 with the slice filled in; -ENODATA nothing is there; -EACCES what
+ * is there cannot be lent; -EPERM it cannot be written; -EAGAIN it moved all
+ * the time; -ENOMEM; -EINTR
  */
 int gpumem_resolve(struct gpumem_binding *binding, struct gpumem_slice *slice)
 {

@@ -183,9 +183,9 @@ static int gpumem_populate_error(struct gpumem_ctx *ctx, int err)
 	case -ESTALE:
 		return -ENOENT;
 	case -EPERM:
-	case -EACCES:
-	case -ETXTBSY:
 		return -ENODATA;
+	case -ETXTBSY:
+		return -EACCES;
 	case -ENOENT:
 	case -ESRCH:
 		return gpumem_ctx_error(ctx, err);
@@ -212,7 +212,8 @@ static int gpumem_populate_step(struct gpumem_window *window,
 	if (!binding)
 		return -ENOENT;
 
-	ret = -EACCES;
+	/* The one error of that name from here on. */
+	ret = -EPERM;
 	if (binding->mm == current->mm) {
 		ret = gpumem_supply(binding, slice,
 				    index - binding->node.start, nr, write);
@@ -245,9 +246,8 @@ static int gpumem_populate_range(struct gpumem_window *window,
 			*sum += done;
 			if (!((index + *sum) % GPUMEM_SLICE_PAGES))
 				chunk = GPUMEM_SLICE_PAGES;
-		} else if (ret == -EACCES) {
-			return -EPERM;
-		} else if (chunk == 1 || ret == -ENOENT || ret == -ESRCH) {
+		} else if (chunk == 1 || ret == -EPERM || ret == -ENOENT ||
+			   ret == -ESRCH) {
 			return ret;
 		} else {
 			chunk = 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * L1: what is no memory of the lender's to lend counts as not there.
+ * L1: what is no memory of the lender's to lend is not lent.
  *
  * A process of a backend domain can have memory mapped that is another
  * domain's: by grant, or by its privilege over a guest.  Lent on, it would
@@ -55,9 +55,9 @@ static void refused(volatile void *map)
 	CHECK_EQ(guest_read(there + PAGE), 0);
 	guest_write_faults(there + PAGE);
 	/* The page of zeroes is there, and nothing else. */
-	ERR(gm_populate(xgt_dom, window, PAGE, PAGE, 0, NULL), ENODATA);
+	ERR(gm_populate(xgt_dom, window, PAGE, PAGE, 0, NULL), EACCES);
 	ERR(gm_populate(xgt_dom, window, 0, LENGTH, XEN_GPUMEM_POPULATE_WRITE,
-			&done), ENODATA);
+			&done), EACCES);
 	CHECK_EQ(done, PAGE);
 	OK(gm_query(xgt_dom, window, PAGE, PAGE, &q));
 	CHECK_EQ(q.out_pages, 0);

@@ -44,6 +44,20 @@ static uint64_t failed(uint32_t window)
 	return q.out_failed;
 }
 
+/* The backend is told why; a moment after the guest has its answer. */
+static void told(uint64_t offset, int error)
+{
+	struct xen_gpumem_event e;
+	int ret;
+
+	EVENTUALLY((ret = gm_event(xgt_dom, &e)) != -EAGAIN);
+	CHECK_EQ(ret, 1);
+	CHECK_EQ(e.type, XEN_GPUMEM_EVENT_FAULT);
+	CHECK_EQ(e.offset, offset);
+	CHECK_EQ(e.error, error);
+	CHECK_EQ(e.count, 1);
+}
+
 /* Bound, but nothing mapped there: the policy is to inject. */
 static void inject(void)
 {
@@ -201,7 +215,7 @@ static void bo_destroyed(void)
 	close(card);
 }
 
-/* Memory that must never be lent counts as not there. */
+/* Memory that must never be lent is not, which is told from nothing there. */
 static void not_lendable(void)
 {
 	uint32_t window = window_with(XEN_GPUMEM_POLICY_MMIO);
@@ -220,7 +234,15 @@ static void not_lendable(void)
 	OK(gm_bind(xgt_dom, window, LENGTH / 2, PAGE, secret, 0,
 		   XEN_GPUMEM_POLICY_INJECT));
 	guest_read_faults(XGT_WINDOW + LENGTH / 2);
+	told(LENGTH / 2, EACCES);
+	guest_write_faults(XGT_WINDOW + LENGTH / 2);
+	told(LENGTH / 2, EACCES);
+	ERR(gm_populate(xgt_dom, window, LENGTH / 2, PAGE, 0, NULL), EACCES);
 	CHECK_EQ(gm_pages(xgt_dom, window, LENGTH / 2, PAGE), 0);
+	CHECK(!munmap(secret, PAGE));
+	guest_read_faults(XGT_WINDOW + LENGTH / 2);
+	told(LENGTH / 2, ENODATA);
+	ERR(gm_populate(xgt_dom, window, LENGTH / 2, PAGE, 0, NULL), ENODATA);
 	works(map);
 }
 

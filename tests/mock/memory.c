@@ -426,7 +426,7 @@ static void udmabuf(void)
 	mock_end();
 }
 
-/* What must not be lent counts as not there. */
+/* What must not be lent is not, and that is told from what is not there. */
 static void refused(void)
 {
 	int secret = syscall(SYS_memfd_secret, 0);
@@ -448,9 +448,11 @@ static void refused(void)
 	w = window_of(s, PAGE);
 	g_expect(BASE, READ, XGM_INJECTED);
 	g_expect(BASE, WRITE, XGM_INJECTED);
-	ERR(gm_populate(xgt_dom, w, 0, PAGE, 0, NULL), ENODATA);
+	ERR(gm_populate(xgt_dom, w, 0, PAGE, 0, NULL), EACCES);
 	CHECK(!g_has(w, 0));
 	CHECK_EQ(mock_stats().out_present, 0);
+	OK(munmap((void *)s, PAGE));
+	ERR(gm_populate(xgt_dom, w, 0, PAGE, 0, NULL), ENODATA);
 	mock_end();
 }
 

@@ -314,7 +314,8 @@ struct xen_gpumem_window_move {
  * it is unbound, or the process exits: then its @fail_policy applies.
  *
  * Memory that cannot be lent (secretmem, shadow stacks, memory that belongs to
- * another guest, special pages in a plain VM_MIXEDMAP mapping) counts as not
+ * another guest, special pages in a plain VM_MIXEDMAP mapping) can be bound as
+ * any other; but the guest gets @fail_policy for it, as where nothing is
  * mapped.
  *
  * SOURCE_FD is mmap(), BIND, and munmap() with the binding, in one: whatever
@@ -395,9 +396,10 @@ struct xen_gpumem_unbind {
  * Errors: ENOENT no such window, or nothing is bound at @offset + @out_done;
  * EPERM another fd added it, or another process bound it; ERANGE the range
  * does not lie in the window; ENODATA nothing is mapped there in the process,
- * or it cannot be lent; ENXIO the window is parked; EBUSY the guest has put
- * something of its own there; ENOSPC the guest's paging pool is exhausted;
- * EAGAIN the host kept moving the memory; EINTR.
+ * or not with that permission; EACCES what is mapped there cannot be lent;
+ * ENXIO the window is parked; EBUSY the guest has put something of its own
+ * there; ENOSPC the guest's paging pool is exhausted; EAGAIN the host kept
+ * moving the memory; EINTR.
  */
 struct xen_gpumem_populate {
 	__u32 size;
