@@ -203,8 +203,9 @@ make_top()
 	done
 	add_module "$module" gpumem
 	add_module "$module_test" gpumem-test
-	add_module "$(dirname "$module_test")/xen-gpumem-importer.ko" importer
-	add_module "$(dirname "$module_test")/xen-gpumem-exporter.ko" exporter
+	for m in importer exporter mixed; do
+		add_module "$(dirname "$module_test")/xen-gpumem-$m.ko" "$m"
+	done
 	pack_guest "$base/smoke-guest" smoke
 	if [ -x "$tests/guest/init" ]; then
 		pack_guest "$tests/guest/init" initramfs

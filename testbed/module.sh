@@ -50,13 +50,12 @@ build_module()
 		"$top/testbed/in-root" strip --strip-debug \
 			-o "build/$name/xen-gpumem.ko" "build/$name/full.ko"
 	}
-	if [ "$name" = module-test ]; then
-		for m in importer exporter; do
-			"$top/testbed/in-root" strip --strip-debug \
-				-o "build/$name/xen-gpumem-$m.ko" \
-				"build/$name/src/drivers/xen-gpumem/xen-gpumem-$m.ko"
-		done
-	fi
+	[ "$name" = module-test ] || return 0
+	for m in importer exporter mixed; do
+		"$top/testbed/in-root" strip --strip-debug \
+			-o "build/$name/xen-gpumem-$m.ko" \
+			"build/$name/src/drivers/xen-gpumem/xen-gpumem-$m.ko"
+	done
 }
 
 logged "$name" "$name/xen-gpumem.ko for Linux $release" build_module "$@"

@@ -19,6 +19,9 @@
 #include <linux/mmu_notifier.h>
 #include <linux/pgtable.h>
 #include <linux/version.h>
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#include <linux/pfn_t.h>
+#endif
 
 /**
  * gpumem_leaf_mask - mask of the addresses that one leaf of the tables covers
@@ -209,6 +212,27 @@ static inline void gpumem_dma_nothing(struct device *dev, dma_addr_t address,
 	.map_page = gpumem_dma_identity,				\
 	.unmap_page = gpumem_dma_nothing
 #endif
+
+/**
+ * gpumem_insert_special - map a page by its frame alone, for a test
+ * @vma: a VM_MIXEDMAP, whose fault handler calls
+ * @address: where
+ * @pfn: the frame
+ *
+ * Before 6.17 frames have a type of their own there.
+ *
+ * Return: what the handler returns
+ */
+static inline vm_fault_t gpumem_insert_special(struct vm_area_struct *vma,
+					       unsigned long address,
+					       unsigned long pfn)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+	return vmf_insert_mixed(vma, address, pfn);
+#else
+	return vmf_insert_mixed(vma, address, pfn_to_pfn_t(pfn));
+#endif
+}
 
 /* The argument became a string. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
