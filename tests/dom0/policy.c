@@ -246,6 +246,66 @@ static void not_lendable(void)
 	works(map);
 }
 
+/*
+ * A mapping of ordinary pages and of others that have no struct page: the even
+ * ones are lent, and the odd ones are not, whether they are there or have to be
+ * faulted in.  The process itself can use all of them.
+ */
+#define MIXED	8
+
+static void look_at_mixed(uint32_t window, volatile uint64_t *map)
+{
+	for (uint64_t i = 0; i < MIXED; i++) {
+		uint64_t at = i * PAGE;
+
+		if (i % 2) {
+			guest_read_faults(XGT_WINDOW + at);
+			told(at, EACCES);
+			guest_write_faults(XGT_WINDOW + at);
+			told(at, EACCES);
+			CHECK_EQ(gm_pages(xgt_dom, window, at, PAGE), 0);
+		} else {
+			CHECK_EQ(guest_read(XGT_WINDOW + at), i + 100);
+			guest_write(XGT_WINDOW + at + 8, i + 200);
+			CHECK_EQ(map[at / 8 + 1], i + 200);
+		}
+	}
+}
+
+static void mixed(void)
+{
+	uint32_t window = window_with(XEN_GPUMEM_POLICY_MMIO);
+	int fd = open("/dev/xen-gpumem-mixed", O_RDWR | O_CLOEXEC);
+	volatile uint64_t *map, *again;
+	uint64_t done;
+
+	if (fd < 0)
+		xgt_skip("no mapping that mixes: %s", strerror(errno));
+	map = map_shared(fd, MIXED * PAGE);
+	for (uint64_t i = 0; i < MIXED; i++)
+		map[i * PAGE / 8] = i + 100;
+	OK(gm_bind(xgt_dom, window, 0, MIXED * PAGE, map, 0,
+		   XEN_GPUMEM_POLICY_INJECT));
+	look_at_mixed(window, map);
+	OK(gm_unbind(xgt_dom, window, 0, MIXED * PAGE));
+	/* The guest comes first here. */
+	again = map_shared(fd, MIXED * PAGE);
+	OK(gm_bind(xgt_dom, window, 0, MIXED * PAGE, again, 0,
+		   XEN_GPUMEM_POLICY_INJECT));
+	look_at_mixed(window, map);
+	ERR(gm_populate(xgt_dom, window, 0, MIXED * PAGE, 0, &done), EACCES);
+	CHECK_EQ(done, PAGE);
+	OK(gm_populate(xgt_dom, window, 2 * PAGE, PAGE, 0, NULL));
+	/* As with any other memory, what is unmapped is taken away. */
+	CHECK_EQ(gm_pages(xgt_dom, window, 0, 0), MIXED / 2);
+	CHECK(!munmap((void *)again, MIXED * PAGE));
+	CHECK_EQ(gm_pages(xgt_dom, window, 0, 0), 0);
+	guest_read_faults(XGT_WINDOW);
+	told(0, ENODATA);
+	for (uint64_t i = 0; i < MIXED; i++)
+		CHECK_EQ(map[i * PAGE / 8], i + 100);
+}
+
 static const struct xgt_test tests[] = {
 	{ "L4-inject", "L4", inject, XGT_GUEST, 0 },
 	{ "L4-zero", "L4", zero, XGT_GUEST, 0 },
@@ -255,7 +315,8 @@ static const struct xgt_test tests[] = {
 	{ "L4-truncated-file", "L4", truncated, XGT_GUEST, 0 },
 	{ "L4-no-access", "L4", no_access, XGT_GUEST, 0 },
 	{ "L4-bo-destroyed", "L4", bo_destroyed, XGT_GUEST | XGT_QXL, 0 },
-	{ "L1-refused-secretmem", "L1,L4", not_lendable, XGT_GUEST, 0 },
+	{ "L1-refused-secretmem", "L1,L4,U6", not_lendable, XGT_GUEST, 0 },
+	{ "L1-mixed", "L1,L4,U6", mixed, XGT_GUEST, 0 },
 };
 
 XGT_MAIN(tests)
