@@ -396,10 +396,10 @@ struct xen_gpumem_unbind {
  * Errors: ENOENT no such window, or nothing is bound at @offset + @out_done;
  * EPERM another fd added it, or another process bound it; ERANGE the range
  * does not lie in the window; ENODATA nothing is mapped there in the process,
- * or not with that permission; EACCES what is mapped there cannot be lent;
- * ENXIO the window is parked; EBUSY the guest has put something of its own
- * there; ENOSPC the guest's paging pool is exhausted; EAGAIN the host kept
- * moving the memory; EINTR.
+ * or not with that permission, or its own access would get a SIGBUS; EACCES
+ * what is mapped there cannot be lent; ENXIO the window is parked; EBUSY the
+ * guest has put something of its own there; ENOSPC the guest's paging pool is
+ * exhausted; EAGAIN the host kept moving the memory; EINTR.
  */
 struct xen_gpumem_populate {
 	__u32 size;
@@ -531,10 +531,11 @@ struct xen_gpumem_derive {
  * @length: FAULT: bytes, all of them failed likewise; ORPHAN: bytes from the
  *	first to the last of the bindings
  * @error: FAULT: what was in the way, as a positive errno: ENODATA nothing is
- *	mapped there, or the process is gone; EROFS a write to what cannot be
- *	written; EACCES it cannot be lent; ENOSPC the guest's paging pool is
- *	exhausted; EBUSY the guest has put something of its own there; ENOMEM
- *	the host has no memory
+ *	mapped there, or the process is gone, or its own access would get a
+ *	SIGBUS (past the end of a file, an I/O error); EROFS a write to what
+ *	cannot be written; EACCES it cannot be lent; ENOSPC the guest's paging
+ *	pool is exhausted; EBUSY the guest has put something of its own there;
+ *	ENOMEM the host has no memory
  * @access: FAULT: XEN_GPUMEM_ACCESS_* bits
  *
  * read() returns as many whole records as there are and fit in the buffer.  A

@@ -100,7 +100,7 @@ static const struct text texts[] = {
 	{ XGM_CALL_POPULATE, ENOENT, NO_WINDOW ", or nothing is bound at that point" },
 	{ XGM_CALL_POPULATE, EPERM, NOT_OURS ", or another process bound the memory" },
 	{ XGM_CALL_POPULATE, ERANGE, NOT_INSIDE },
-	{ XGM_CALL_POPULATE, ENODATA, "nothing is mapped there in this process, or not with that permission" },
+	{ XGM_CALL_POPULATE, ENODATA, "nothing is mapped there in this process, or not with that permission, or its own access would get a SIGBUS" },
 	{ XGM_CALL_POPULATE, EACCES, "what is mapped there cannot be lent: secretmem, a shadow stack, another guest's memory, pages of no struct page" },
 	{ XGM_CALL_POPULATE, ENXIO, "the window is parked" },
 	{ XGM_CALL_POPULATE, EBUSY, "the guest has put something of its own there" },
