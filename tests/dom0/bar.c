@@ -421,12 +421,17 @@ static void populate_killed(void)
 }
 
 static const struct xgt_test tests[] = {
-	{ "L11-replace-under-readers", "L11", replace_hammer, XGT_GUEST, 300 },
-	{ "L11-mmap-fixed-under-readers", "L11", mmap_fixed, XGT_GUEST, 600 },
-	{ "L11-move-under-readers", "L11", move_hammer, XGT_GUEST, 300 },
-	{ "L11-readonly-under-readers", "L11,L17", readonly, XGT_GUEST, 0 },
-	{ "L11-sparse-bar", "L11", sparse, XGT_GUEST, 600 },
-	{ "L11-populate-partial", "L11", populate_partial, XGT_GUEST, 0 },
+	{ "L11-replace-under-readers", "L11", replace_hammer,
+	  XGT_GUEST | XGT_USER, 300 },
+	{ "L11-mmap-fixed-under-readers", "L11", mmap_fixed,
+	  XGT_GUEST | XGT_USER, 600 },
+	{ "L11-move-under-readers", "L11", move_hammer,
+	  XGT_GUEST | XGT_USER, 300 },
+	{ "L11-readonly-under-readers", "L11,L17", readonly,
+	  XGT_GUEST | XGT_USER, 0 },
+	{ "L11-sparse-bar", "L11", sparse, XGT_GUEST | XGT_USER, 600 },
+	{ "L11-populate-partial", "L11", populate_partial,
+	  XGT_GUEST | XGT_USER, 0 },
 	{ "L11-populate-interrupted", "L11", populate_interrupted, XGT_GUEST,
 	  0 },
 	{ "L11-populate-killed", "L11,L13", populate_killed, XGT_GUEST, 0 },

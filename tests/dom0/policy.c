@@ -349,16 +349,17 @@ static void mixed(void)
 }
 
 static const struct xgt_test tests[] = {
-	{ "L4-inject", "L4", inject, XGT_GUEST, 0 },
-	{ "L4-zero", "L4", zero, XGT_GUEST, 0 },
-	{ "L4-hole-mmio", "L4", hole_mmio, XGT_GUEST, 0 },
-	{ "L4-hole-inject", "L4", hole_inject, XGT_GUEST, 0 },
-	{ "L4-hole-zero", "L4", hole_zero, XGT_GUEST, 0 },
-	{ "L4-truncated-file", "L4", truncated, XGT_GUEST, 0 },
+	{ "L4-inject", "L4", inject, XGT_GUEST | XGT_USER, 0 },
+	{ "L4-zero", "L4", zero, XGT_GUEST | XGT_USER, 0 },
+	{ "L4-hole-mmio", "L4", hole_mmio, XGT_GUEST | XGT_USER, 0 },
+	{ "L4-hole-inject", "L4", hole_inject, XGT_GUEST | XGT_USER, 0 },
+	{ "L4-hole-zero", "L4", hole_zero, XGT_GUEST | XGT_USER, 0 },
+	{ "L4-truncated-file", "L4", truncated, XGT_GUEST | XGT_USER, 0 },
 	{ "L4-io-error", "L4", io_error, XGT_GUEST, 0 },
-	{ "L4-no-access", "L4", no_access, XGT_GUEST, 0 },
+	{ "L4-no-access", "L4", no_access, XGT_GUEST | XGT_USER, 0 },
 	{ "L4-bo-destroyed", "L4", bo_destroyed, XGT_GUEST | XGT_QXL, 0 },
-	{ "L1-refused-secretmem", "L1,L4,U6", not_lendable, XGT_GUEST, 0 },
+	{ "L1-refused-secretmem", "L1,L4,U6", not_lendable,
+	  XGT_GUEST | XGT_USER, 0 },
 	{ "L1-mixed", "L1,L4,U6", mixed, XGT_GUEST, 0 },
 };
 

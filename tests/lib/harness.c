@@ -292,6 +292,10 @@ static void test_process(const struct xgt_test *t)
 			FAIL("opening the guest: %s", xgt_errname(-xgt_dom));
 		box_open(&xgt_box, xgt_dom, xgt_guest.vcpus);
 	}
+	if (t->flags & XGT_USER) {
+		xgt_drop_privileges();
+		ERR(gm_node(), EACCES);
+	}
 	t->fn();
 	_exit(0);
 }

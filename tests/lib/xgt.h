@@ -46,6 +46,11 @@
 #define XGT_BARE	(1u << 1)	/* a guest that nobody is attached to */
 #define XGT_ENDS_GUEST	(1u << 2)	/* and leaves no guest behind */
 #define XGT_QXL		(1u << 3)	/* a qxl card */
+/*
+ * It is the backend of XGT_GUEST, and has no privilege: what it needs of that,
+ * the domain fd, it was handed.
+ */
+#define XGT_USER	(1u << 4)
 
 struct xgt_test {
 	const char *name;
