@@ -259,29 +259,52 @@ static uint64_t bound_pages(uint32_t window)
 	return q.out_bound;
 }
 
-/* 8 GiB, reserved once; as many bindings as the interface allows at least. */
-static void sparse(void)
+/* As much address space as the window has, and next to no memory. */
+static volatile uint64_t *huge_map(void)
 {
 	volatile uint64_t *host = mmap(NULL, BAR, PROT_READ | PROT_WRITE,
 				       MAP_PRIVATE | MAP_ANONYMOUS |
 				       MAP_NORESERVE, -1, 0);
-	struct xen_gpumem_info info;
-	uint32_t window;
-	double since;
 
 	CHECK(host != MAP_FAILED);
 	CHECK(!madvise((void *)host, BAR, MADV_NOHUGEPAGE));
+	return host;
+}
+
+/* A window of 8 GiB at XG_FAR_BASE, in which nothing is bound. */
+static uint32_t huge_window(void)
+{
+	struct xen_gpumem_info info;
+	uint32_t window;
+
 	OK(gm_info(xgt_dom, &info));
 	CHECK(info.out_max_bindings >= BINDINGS);
 	OK(gm_window_add(xgt_dom, XG_FAR_BASE, BAR, XEN_GPUMEM_POLICY_MMIO,
 			 &window));
-	samples(host, false);
-	since = xgt_now();
+	return window;
+}
+
+/* All of it bound, in as many bindings as there have to be at least. */
+static void bind_pieces(uint32_t window, volatile uint64_t *host)
+{
+	double since = xgt_now();
+
 	for (uint64_t i = 0; i < BINDINGS; i++)
 		OK(gm_bind(xgt_dom, window, i * PIECE, PIECE,
 			   host + i * PIECE / 8, 0, XEN_GPUMEM_POLICY_INJECT));
 	xgt_info("%llu bindings added in %.1f s", BINDINGS, xgt_now() - since);
 	CHECK_EQ(bound_pages(window), BAR / PAGE);
+}
+
+/* 8 GiB, reserved once; as many bindings as the interface allows at least. */
+static void sparse(void)
+{
+	volatile uint64_t *host = huge_map();
+	uint32_t window = huge_window();
+	double since;
+
+	samples(host, false);
+	bind_pieces(window, host);
 	samples(host, true);
 	/* Half of them out, one by one; the rest stays. */
 	since = xgt_now();
@@ -302,6 +325,73 @@ static void sparse(void)
 	OK(gm_unbind(xgt_dom, window, 0, BAR));
 	samples(host, false);
 	OK(gm_window_remove(xgt_dom, window));
+}
+
+/* Where each of the vCPUs reads: the first bytes of a piece, and the last. */
+static const uint64_t places[2] = { 3 * PIECE, BAR - LENGTH };
+
+static void fill_places(volatile uint64_t *host, uint64_t value)
+{
+	for (int i = 0; i < 2; i++)
+		fill_word(host + places[i] / 8, LENGTH, value);
+}
+
+/* What is behind one place, piece and all, among all the other pieces. */
+static void replace_place(uint32_t window, volatile uint64_t *host, int i)
+{
+	uint64_t piece = places[i] / PIECE * PIECE;
+
+	OK(gm_bind(xgt_dom, window, piece, PIECE, host + piece / 8,
+		   XEN_GPUMEM_BIND_REPLACE, XEN_GPUMEM_POLICY_INJECT));
+}
+
+/*
+ * The same window, full, and not at rest: single bindings of it are replaced
+ * under a guest that reads at both ends; then all of them, by one, at once.
+ */
+static void sparse_hammer(void)
+{
+	volatile uint64_t *host[2] = { huge_map(), huge_map() };
+	volatile struct xg_rule *rule = rule_new();
+	uint32_t window = huge_window();
+	struct xen_gpumem_window_query q;
+	uint64_t n = 100, v;
+	double since;
+
+	fill_places(host[1], 1);
+	bind_pieces(window, host[1]);
+	for (int i = 0; i < 2; i++)
+		cmd_start(i, XG_CMD_BETWEEN, XG_FAR_BASE + places[i], LENGTH,
+			  RULES);
+	for (v = 2; v <= n; v++) {
+		fill_places(host[v & 1], v);
+		may_be_new(rule, v);
+		replace_place(window, host[v & 1], 0);
+		replace_place(window, host[v & 1], 1);
+		is_new(rule, v);
+		if (v % 5 == 0)
+			cmd_advance(v / 5 & 1, 1);
+	}
+	CHECK_EQ(bound_pages(window), BAR / PAGE);
+	fill_places(host[v & 1], v);
+	cmd_advance(0, 1);
+	cmd_advance(1, 1);
+	since = xgt_now();
+	may_be_new(rule, v);
+	OK(gm_bind(xgt_dom, window, 0, BAR, host[v & 1],
+		   XEN_GPUMEM_BIND_REPLACE, XEN_GPUMEM_POLICY_INJECT));
+	is_new(rule, v);
+	xgt_info("%llu replaced by one in %.1f s", BINDINGS, xgt_now() - since);
+	cmd_advance(0, 2);
+	cmd_advance(1, 2);
+	CHECK(readers_stop() >= 5);
+	/* Control: the last value is what both have come to see. */
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(cmd_ok(i, XG_CMD_READ, XG_FAR_BASE + places[i],
+				8).v[0], v);
+	OK(gm_query(xgt_dom, window, 0, 0, &q));
+	CHECK_EQ(q.out_failed, 0);
+	CHECK_EQ(q.out_bound, BAR / PAGE);
 }
 
 /* --- in advance ------------------------------------------------------------------------- */
@@ -430,6 +520,8 @@ static const struct xgt_test tests[] = {
 	{ "L11-readonly-under-readers", "L11,L17", readonly,
 	  XGT_GUEST | XGT_USER, 0 },
 	{ "L11-sparse-bar", "L11", sparse, XGT_GUEST | XGT_USER, 600 },
+	{ "L11-sparse-under-readers", "L11", sparse_hammer,
+	  XGT_GUEST | XGT_USER, 600 },
 	{ "L11-populate-partial", "L11", populate_partial,
 	  XGT_GUEST | XGT_USER, 0 },
 	{ "L11-populate-interrupted", "L11", populate_interrupted, XGT_GUEST,
