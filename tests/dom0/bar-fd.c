@@ -320,6 +320,107 @@ static void child_fd(void)
 	CHECK_EQ(guest_read(XGT_WINDOW), ~0ULL);
 }
 
+static struct xen_gpumem_range lend_range(uint64_t first, uint64_t length)
+{
+	return (struct xen_gpumem_range){
+		.right = XEN_GPUMEM_RIGHT_LEND, .first = first,
+		.length = length,
+	};
+}
+
+/* Who was handed the fd, or derived one from it, is held to its ranges. */
+static void ranged_party(void *arg)
+{
+	struct party *p = arg;
+	struct xen_gpumem_derive same = { .rights = XEN_GPUMEM_RIGHT_LEND };
+	volatile uint64_t *map = own_memory(1);
+	uint32_t window, other;
+	int fds[2];
+
+	fds[0] = fd_receive(p->sock);
+	fds[1] = gm_derive(fds[0], &same);
+	CHECK(fds[1] >= 0);
+	for (int i = 0; i < 2; i++) {
+		int fd = fds[i];
+
+		/* All of two ranges that adjoin; and each edge of them. */
+		OK(gm_window_add(fd, XGT_WINDOW, 2 * LENGTH,
+				 XEN_GPUMEM_POLICY_MMIO, &window));
+		ERR(gm_window_add(fd, XGT_WINDOW - PAGE, PAGE, 0, &other),
+		    EACCES);
+		ERR(gm_window_add(fd, XGT_WINDOW + 2 * LENGTH, PAGE, 0,
+				  &other), EACCES);
+		OK(gm_bind(fd, window, LENGTH, LENGTH, map, 0,
+			   XEN_GPUMEM_POLICY_INJECT));
+		cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW + LENGTH, LENGTH, 1);
+		/* Not out of them, nor into one that is too small. */
+		ERR(gm_window_move(fd, window, XGT_WINDOW + PAGE), EACCES);
+		ERR(gm_window_move(fd, window, SECOND), EACCES);
+		cmd_ok(1, XG_CMD_CHECK, XGT_WINDOW + LENGTH, LENGTH, 1);
+		OK(gm_window_remove(fd, window));
+		ERR(gm_window_add(fd, XGT_WINDOW, 2 * LENGTH + PAGE, 0,
+				  &other), EACCES);
+		ERR(gm_window_add(fd, XGT_WINDOW, MIB + LENGTH, 0, &other),
+		    EACCES);
+		/* Nowhere is allowed, and from there only to where it may be. */
+		OK(gm_window_add(fd, XEN_GPUMEM_PARKED, LENGTH,
+				 XEN_GPUMEM_POLICY_MMIO, &window));
+		OK(gm_bind(fd, window, 0, LENGTH, map, 0,
+			   XEN_GPUMEM_POLICY_INJECT));
+		ERR(gm_window_move(fd, window, SECOND + PAGE), EACCES);
+		OK(gm_window_move(fd, window, SECOND));
+		cmd_ok(0, XG_CMD_CHECK, SECOND, LENGTH, 1);
+		OK(gm_window_remove(fd, window));
+	}
+}
+
+/* Where windows may lie is up to who makes the fd. */
+static void ranges(void)
+{
+	/* Not sorted; the first and the last adjoin. */
+	const struct xen_gpumem_range r[] = {
+		lend_range(XGT_WINDOW + LENGTH, LENGTH),
+		lend_range(SECOND, LENGTH),
+		lend_range(XGT_WINDOW, LENGTH),
+	};
+	struct xen_gpumem_open_domain limits = {
+		.rights = XEN_GPUMEM_RIGHT_LEND, .ranges = (uintptr_t)r,
+		.nr_ranges = ARRAY_SIZE(r),
+	};
+	uint32_t window;
+	struct two t;
+	int fd;
+
+	need_feature(XEN_GPUMEM_FEAT_DERIVE);
+	two_start(&t, ranged_party);
+	xgt_kill(t.pid[1]);
+	fd = gm_open_domain(xgt_guest.domid, &limits);
+	if (fd < 0)
+		FAIL("an fd with ranges: %s", xgt_errname(-fd));
+	fd_send(t.sock[0], fd);
+	close(fd);
+	xgt_join(t.pid[0]);
+	/* Control: an fd without ranges can do what that one could not. */
+	OK(gm_window_add(xgt_dom, XGT_WINDOW - PAGE, LENGTH,
+			 XEN_GPUMEM_POLICY_MMIO, &window));
+	OK(gm_window_move(xgt_dom, window, SECOND + PAGE));
+	/* A range must be one, for a right that the fd has. */
+	for (int i = 0; i < 3; i++) {
+		struct xen_gpumem_range bad = lend_range(XGT_WINDOW, LENGTH);
+
+		if (i == 0)
+			bad.length = 0;
+		else if (i == 1)
+			bad.__reserved = 1;
+		else
+			bad.right = XEN_GPUMEM_RIGHT_EXPORT_GRANTS;
+		limits.ranges = (uintptr_t)&bad;
+		limits.nr_ranges = 1;
+		limits.generation = 0;
+		ERR(gm_open_domain(xgt_guest.domid, &limits), EINVAL);
+	}
+}
+
 /* --- a number used again ---------------------------------------------------------------- */
 
 struct old {
@@ -408,6 +509,7 @@ static const struct xgt_test tests[] = {
 	{ "S1-two-processes", "S1,L11", two_processes, XGT_GUEST, 0 },
 	{ "S1-one-fd-two-processes", "S1,L11", one_fd, XGT_GUEST, 0 },
 	{ "S1-child-fd", "S1", child_fd, XGT_GUEST, 0 },
+	{ "S1-ranges", "S1,L9", ranges, XGT_GUEST, 0 },
 	{ "S2-reused-by-a-guest", "S2", reused, XGT_GUEST | XGT_ENDS_GUEST,
 	  300 },
 };
