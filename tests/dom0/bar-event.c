@@ -7,6 +7,8 @@
  * were dropped.
  */
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 
 #include "xgt.h"
 
@@ -215,6 +217,71 @@ static void overflow(void)
 	expect_faults(PAGE, ENODATA, XEN_GPUMEM_ACCESS_READ, 1);
 }
 
+struct reader {
+	pthread_t thread;
+	struct xen_gpumem_event event;
+	volatile ssize_t ret;
+	volatile bool done;
+};
+
+static void *reader(void *arg)
+{
+	struct reader *r = arg;
+
+	r->ret = read(xgt_dom, &r->event, sizeof(r->event));
+	if (r->ret < 0)
+		r->ret = -errno;
+	r->done = true;
+	return NULL;
+}
+
+/* It sleeps, and long enough to be seen to. */
+static struct reader *reader_start(void)
+{
+	static struct reader r;
+
+	r = (struct reader){ .done = false };
+	CHECK(!pthread_create(&r.thread, NULL, reader, &r));
+	xgt_sleep_ms(100);
+	CHECK(!r.done);
+	return &r;
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+/* Who reads where there is nothing waits: for an event, or for a signal. */
+static void waits(void)
+{
+	const struct sigaction sa = { .sa_handler = on_signal };
+	struct reader *r;
+
+	begin(LENGTH / 2);
+	/* Not unmapped: the thread's stack could come to lie there. */
+	CHECK(!mprotect((void *)map, PAGE, PROT_NONE));
+	r = reader_start();
+	guest_read_faults(XGT_WINDOW);
+	CHECK(!pthread_join(r->thread, NULL));
+	CHECK_EQ(r->ret, sizeof(r->event));
+	CHECK_EQ(r->event.type, XEN_GPUMEM_EVENT_FAULT);
+	CHECK_EQ(r->event.window, window);
+	CHECK_EQ(r->event.offset, 0);
+	CHECK(!sigaction(SIGUSR1, &sa, NULL));
+	r = reader_start();
+	/* Again, should it not have come to that yet. */
+	while (!r->done) {
+		pthread_kill(r->thread, SIGUSR1);
+		xgt_sleep_ms(5);
+	}
+	CHECK(!pthread_join(r->thread, NULL));
+	CHECK_EQ(r->ret, (unsigned long long)-EINTR);
+	/* And nothing was lost by that. */
+	guest_read_faults(XGT_WINDOW);
+	expect_faults(0, ENODATA, XEN_GPUMEM_ACCESS_READ, 1);
+}
+
 static void gone(void)
 {
 	struct xen_gpumem_open_domain limits = {
@@ -242,6 +309,7 @@ static void gone(void)
 
 static const struct xgt_test tests[] = {
 	{ "L11-event-fault", "L11,U6", fault, XGT_GUEST, 0 },
+	{ "L11-event-waits", "L11", waits, XGT_GUEST | XGT_USER, 0 },
 	{ "L11-event-orphan", "L11,L13", orphan, XGT_GUEST, 0 },
 	{ "L11-event-overflow", "L11,L19", overflow, XGT_GUEST, 0 },
 	{ "L11-event-gone", "L11,L13", gone, XGT_GUEST | XGT_ENDS_GUEST, 0 },
