@@ -10,7 +10,7 @@
  * as it should be, as nobody may hold on to memory that the host can take back
  * at any time; here it is shown to fail cleanly.
  */
-#include "xgt.h"
+#include "backing.h"
 
 #define LENGTH		(64 * PAGE)
 #define VRAM		(1 * MIB)
@@ -83,6 +83,59 @@ static void tester(void)
 		usleep(100);
 	}
 	CHECK_EQ(cmd_stop_any(0).status, XG_MISMATCH);
+}
+
+/* Pages that the host has written to its swap since it booted. */
+static uint64_t swapped_out(void)
+{
+	FILE *f = fopen("/proc/vmstat", "re");
+	uint64_t pages = ~0ULL;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "pswpout %lu", &pages) == 1)
+			break;
+	if (f)
+		fclose(f);
+	CHECK(pages != ~0ULL);
+	return pages;
+}
+
+/* The same in memory that the host swaps out, over and over. */
+static void tester_swap(void)
+{
+	volatile uint64_t *map = map_anon(LENGTH);
+	uint64_t before, out;
+	uint32_t window;
+
+	swap_on();
+	madvise((void *)map, LENGTH, MADV_NOHUGEPAGE);
+	fill(map, LENGTH, 1);
+	window = gm_lend(map, LENGTH, 0);
+	cmd_start(0, XG_CMD_PROCESS, XG_PROCESS_TEST, XGT_WINDOW, LENGTH / 2);
+	cmd_start(1, XG_CMD_PROCESS, XG_PROCESS_TEST, XGT_WINDOW + LENGTH / 2,
+		  LENGTH / 2);
+	cmd_advance(0, 1);
+	cmd_advance(1, 1);
+	before = faults(window);
+	out = swapped_out();
+	for (int i = 0; i < 20; i++) {
+		page_out_once(map, LENGTH);
+		cmd_advance(i & 1, 1);
+	}
+	/* Control: it went to the disk, and had to be fetched back. */
+	out = swapped_out() - out;
+	xgt_info("%lu pages swapped out under the tester, %lu faults", out,
+		 faults(window) - before);
+	CHECK(out >= LENGTH / PAGE);
+	CHECK(faults(window) > before + 10);
+	CHECK(cmd_stop(0).v[0] > 5);
+	CHECK(cmd_stop(1).v[0] > 5);
+	/* Nobody uses it any more: then all of it goes, and comes back. */
+	out = xg_sum(map, LENGTH);
+	CHECK(page_out(map, LENGTH));
+	CHECK_EQ(gm_pages(xgt_dom, window, 0, 0), 0);
+	CHECK_EQ(cmd_ok(0, XG_CMD_SUM, XGT_WINDOW, LENGTH).v[0], out);
 }
 
 /* The same in video memory, which is pushed out and brought back. */
@@ -186,6 +239,8 @@ static void pins(void)
 static const struct xgt_test tests[] = {
 	{ "L0-process-checksum", "L0,L3,L21", checksum, XGT_GUEST, 0 },
 	{ "L0-process-memory-tester", "L0,L3,L21", tester, XGT_GUEST, 0 },
+	{ "L0-process-memory-tester-swap", "L0,L1,L3,L21", tester_swap,
+	  XGT_GUEST, 300 },
 	{ "L0-process-memory-tester-vram", "L0,L1,L21", tester_vram,
 	  XGT_GUEST | XGT_QXL, 300 },
 	{ "L21-process-copies", "L21", copies, XGT_GUEST, 0 },
