@@ -16,7 +16,7 @@ static uint64_t number(const volatile void *p)
 	return (uintptr_t)p;
 }
 
-static int call(int fd, unsigned long nr, void *arg)
+int xgm_ioctl(int fd, unsigned long nr, void *arg)
 {
 	int ret = ioctl(fd, nr, arg);
 
@@ -89,7 +89,7 @@ int xgm_domain_open(int node, uint16_t domid, const struct xgm_limits *limits,
 	arg.max_exports = l.max_exports;
 	arg.max_export_bytes = l.max_export_bytes;
 	arg.max_grants = l.max_grants;
-	ret = call(node, XEN_GPUMEM_OPEN_DOMAIN, &arg);
+	ret = xgm_ioctl(node, XEN_GPUMEM_OPEN_DOMAIN, &arg);
 	if (ret >= 0 && generation)
 		*generation = arg.generation;
 	return ret;
@@ -117,7 +117,7 @@ int xgm_domain_derive(int fd, const struct xgm_limits *limits)
 	arg.max_exports = l.max_exports;
 	arg.max_export_bytes = l.max_export_bytes;
 	arg.max_grants = l.max_grants;
-	return call(fd, XEN_GPUMEM_DERIVE, &arg);
+	return xgm_ioctl(fd, XEN_GPUMEM_DERIVE, &arg);
 }
 
 int xgm_domain_adopt(int fd)
@@ -156,7 +156,7 @@ int xgm_info(int fd, struct xen_gpumem_info *info, size_t size)
 		return -EINVAL;
 	memset(info, 0, size);
 	info->size = size;
-	return call(fd, XEN_GPUMEM_INFO, info);
+	return xgm_ioctl(fd, XEN_GPUMEM_INFO, info);
 }
 
 /* --- windows --------------------------------------------------------------- */
@@ -168,7 +168,7 @@ int xgm_window_add(int fd, uint64_t gpa, uint64_t length, uint32_t hole_policy,
 		.size = sizeof(arg), .gpa = gpa, .length = length,
 		.hole_policy = hole_policy,
 	};
-	int ret = call(fd, XEN_GPUMEM_WINDOW_ADD, &arg);
+	int ret = xgm_ioctl(fd, XEN_GPUMEM_WINDOW_ADD, &arg);
 
 	if (!ret)
 		*window = arg.out_window;
@@ -181,7 +181,7 @@ int xgm_window_remove(int fd, uint32_t window)
 		.size = sizeof(arg), .window = window,
 	};
 
-	return call(fd, XEN_GPUMEM_WINDOW_REMOVE, &arg);
+	return xgm_ioctl(fd, XEN_GPUMEM_WINDOW_REMOVE, &arg);
 }
 
 int xgm_window_move(int fd, uint32_t window, uint64_t gpa)
@@ -190,7 +190,7 @@ int xgm_window_move(int fd, uint32_t window, uint64_t gpa)
 		.size = sizeof(arg), .window = window, .gpa = gpa,
 	};
 
-	return call(fd, XEN_GPUMEM_WINDOW_MOVE, &arg);
+	return xgm_ioctl(fd, XEN_GPUMEM_WINDOW_MOVE, &arg);
 }
 
 int xgm_window_park(int fd, uint32_t window)
@@ -209,7 +209,7 @@ int xgm_window_query(int fd, uint32_t window, uint64_t offset, uint64_t length,
 	query->window = window;
 	query->offset = offset;
 	query->length = length;
-	return call(fd, XEN_GPUMEM_WINDOW_QUERY, query);
+	return xgm_ioctl(fd, XEN_GPUMEM_WINDOW_QUERY, query);
 }
 
 /* --- bindings -------------------------------------------------------------- */
@@ -225,7 +225,7 @@ int xgm_bind(int fd, uint32_t window, uint64_t offset, uint64_t length,
 		.fail_policy = fail_policy,
 	};
 
-	return call(fd, XEN_GPUMEM_BIND, &arg);
+	return xgm_ioctl(fd, XEN_GPUMEM_BIND, &arg);
 }
 
 int xgm_bind_fd(int fd, uint32_t window, uint64_t offset, uint64_t length,
@@ -239,7 +239,7 @@ int xgm_bind_fd(int fd, uint32_t window, uint64_t offset, uint64_t length,
 		.fail_policy = fail_policy, .fd = source,
 	};
 
-	return call(fd, XEN_GPUMEM_BIND, &arg);
+	return xgm_ioctl(fd, XEN_GPUMEM_BIND, &arg);
 }
 
 int xgm_unbind(int fd, uint32_t window, uint64_t offset, uint64_t length)
@@ -249,7 +249,7 @@ int xgm_unbind(int fd, uint32_t window, uint64_t offset, uint64_t length)
 		.length = length,
 	};
 
-	return call(fd, XEN_GPUMEM_UNBIND, &arg);
+	return xgm_ioctl(fd, XEN_GPUMEM_UNBIND, &arg);
 }
 
 int xgm_populate(int fd, uint32_t window, uint64_t offset, uint64_t length,
@@ -259,7 +259,7 @@ int xgm_populate(int fd, uint32_t window, uint64_t offset, uint64_t length,
 		.size = sizeof(arg), .flags = flags, .window = window,
 		.offset = offset, .length = length,
 	};
-	int ret = call(fd, XEN_GPUMEM_POPULATE, &arg);
+	int ret = xgm_ioctl(fd, XEN_GPUMEM_POPULATE, &arg);
 
 	if (done)
 		*done = arg.out_done;

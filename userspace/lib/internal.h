@@ -3,6 +3,7 @@
  * What the library's files share.
  *
  *   calls.c     descriptors, windows, bindings: one ioctl each
+ *   export.c    exports: the same
  *   events.c    records
  *   usage.c     fdinfo
  *   names.c     names of numbers
@@ -33,6 +34,9 @@ struct xgm_text {
 	size_t size;
 	size_t len;
 };
+
+/* Return: what the call does, or a negative errno */
+int xgm_ioctl(int fd, unsigned long nr, void *arg);
 
 void xgm_text_add(struct xgm_text *text, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -31,8 +31,9 @@ const char *xgm_errno_name(int err)
 	NAME(E2BIG); NAME(EACCES); NAME(EADDRNOTAVAIL); NAME(EAGAIN);
 	NAME(EBADF); NAME(EBADMSG); NAME(EBUSY); NAME(EEXIST); NAME(EFAULT);
 	NAME(EINTR); NAME(EINVAL); NAME(EIO); NAME(ELOOP); NAME(EMFILE);
-	NAME(ENFILE); NAME(ENODATA); NAME(ENODEV); NAME(ENOENT); NAME(ENOMEM);
-	NAME(ENOSPC); NAME(ENOSYS); NAME(ENOTTY); NAME(ENXIO);
+	NAME(ENFILE); NAME(ENOBUFS); NAME(ENODATA); NAME(ENODEV);
+	NAME(ENOENT); NAME(ENOMEM); NAME(ENOSPC); NAME(ENOSYS);
+	NAME(ENOTTY); NAME(ENXIO);
 	NAME(EOPNOTSUPP); NAME(EOVERFLOW); NAME(EPERM); NAME(ERANGE);
 	NAME(EROFS); NAME(ESRCH); NAME(ETIMEDOUT); NAME(ETXTBSY); NAME(EXDEV);
 	default:
@@ -105,6 +106,17 @@ static const struct bit feature_bits[] = {
 	{ XEN_GPUMEM_FEAT_GRANT, "grant" },
 };
 
+static const struct bit export_bits[] = {
+	{ XEN_GPUMEM_EXPORT_READONLY, "readonly" },
+	{ XEN_GPUMEM_EXPORT_CLOEXEC, "cloexec" },
+	{ XEN_GPUMEM_EXPORT_REVOCABLE, "revocable" },
+};
+
+static const struct bit state_bits[] = {
+	{ XEN_GPUMEM_EXPORT_REVOKED, "revoked" },
+	{ XEN_GPUMEM_EXPORT_RETURNED, "returned" },
+};
+
 static int bits_format(uint64_t set, const struct bit *bits, size_t nr,
 		       char *buf, size_t size)
 {
@@ -140,6 +152,18 @@ int xgm_features_format(uint64_t features, char *buf, size_t size)
 {
 	return bits_format(features, feature_bits, ARRAY_SIZE(feature_bits),
 			   buf, size);
+}
+
+int xgm_export_flags_format(uint32_t flags, char *buf, size_t size)
+{
+	return bits_format(flags, export_bits, ARRAY_SIZE(export_bits), buf,
+			   size);
+}
+
+int xgm_export_state_format(uint32_t state, char *buf, size_t size)
+{
+	return bits_format(state, state_bits, ARRAY_SIZE(state_bits), buf,
+			   size);
 }
 
 static uint64_t right_named(const char *name, size_t len)

@@ -21,6 +21,10 @@ struct text {
 #define NOT_OURS	"the window was added through another descriptor"
 #define NOT_INSIDE	"the range does not lie in the window"
 #define FILES		"too many open files"
+#define NO_EXPORT	"this descriptor has made no export of that number, or its last user is gone"
+#define GONE		"the guest is gone: there are no new pages of it"
+#define TOO_MUCH	"a limit of this descriptor, of one above it, or of the module: exports, or bytes in them"
+#define PAGER		"the guest's pager has taken a page out: call again"
 
 /* In order of call, then as in the documents. */
 static const struct text texts[] = {
@@ -121,6 +125,35 @@ static const struct text texts[] = {
 	{ XGM_CALL_EVENT, ENOSPC, "the guest's paging pool is exhausted: give it more shadow memory" },
 	{ XGM_CALL_EVENT, EBUSY, "the guest has put something of its own there" },
 	{ XGM_CALL_EVENT, ENOMEM, "the host has no memory" },
+
+	{ XGM_CALL_EXPORT_GRANTS, EPERM, "the descriptor has not the right to export grants, or the hypervisor's policy forbids it" },
+	{ XGM_CALL_EXPORT_GRANTS, EACCES, "a reference is outside of the right's ranges, or granted for reading only (READONLY would do)" },
+	{ XGM_CALL_EXPORT_GRANTS, ENXIO, "a reference that the guest has not granted to this domain, or that is of no memory" },
+	{ XGM_CALL_EXPORT_GRANTS, EAGAIN, PAGER },
+	{ XGM_CALL_EXPORT_GRANTS, ENOSPC, TOO_MUCH },
+	{ XGM_CALL_EXPORT_GRANTS, ENOBUFS, "the hypervisor cannot keep that many grants mapped (gnttab_max_maptrack_frames)" },
+	{ XGM_CALL_EXPORT_GRANTS, EMFILE, FILES " in this process" },
+	{ XGM_CALL_EXPORT_GRANTS, ENFILE, FILES " in the system" },
+	{ XGM_CALL_EXPORT_GRANTS, EINTR, "the process was on its way to its end: nothing was changed" },
+	{ XGM_CALL_EXPORT_GRANTS, ESRCH, GONE },
+
+	{ XGM_CALL_EXPORT_FRAMES, EPERM, "the descriptor has not the right to export frames, or the hypervisor's policy forbids it" },
+	{ XGM_CALL_EXPORT_FRAMES, EACCES, "an address is outside of the right's ranges" },
+	{ XGM_CALL_EXPORT_FRAMES, ENXIO, "no RAM of the guest's is there" },
+	{ XGM_CALL_EXPORT_FRAMES, EAGAIN, PAGER },
+	{ XGM_CALL_EXPORT_FRAMES, ENOSPC, TOO_MUCH },
+	{ XGM_CALL_EXPORT_FRAMES, EMFILE, FILES " in this process" },
+	{ XGM_CALL_EXPORT_FRAMES, ENFILE, FILES " in the system" },
+	{ XGM_CALL_EXPORT_FRAMES, EOPNOTSUPP, "frames cannot be had by a PV domain that is not the first one: export grants" },
+	{ XGM_CALL_EXPORT_FRAMES, EINTR, "the process was on its way to its end: nothing was changed" },
+	{ XGM_CALL_EXPORT_FRAMES, ESRCH, GONE },
+
+	{ XGM_CALL_EXPORT_REVOKE, ENOENT, NO_EXPORT },
+	{ XGM_CALL_EXPORT_REVOKE, EBUSY, "an importer that cannot let go has it mapped: nothing was changed" },
+	{ XGM_CALL_EXPORT_REVOKE, ETIMEDOUT, "somebody has not let go yet, but no new use is possible: call again to wait on" },
+	{ XGM_CALL_EXPORT_REVOKE, EINTR, "a signal came before all had let go: call again" },
+
+	{ XGM_CALL_EXPORT_QUERY, ENOENT, NO_EXPORT ", or there is none after it" },
 
 	{ 0, ENOTTY, "the descriptor is not of the kind that the call is for" },
 	{ 0, E2BIG, "the driver is older than what was asked of it" },

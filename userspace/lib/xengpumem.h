@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libxengpumem: lending host memory to Xen guests, from C and C++.
+ * libxengpumem: lending host memory to Xen guests, and using theirs as dma-bufs,
+ * from C and C++.
  *
  * A thin layer over <xen/gpumem.h>, whose flags and structures it uses: one
  * function for each call, which takes arguments in place of a structure; what
@@ -44,6 +45,8 @@ extern "C" {
 #define XGM_NODE		"/dev/xen/gpumem"
 /* Where a backend finds the number of its domain fd. */
 #define XGM_ENV_FD		"XEN_GPUMEM_FD"
+/* Where a program that `xen-gpumem export` starts finds that of a dma-buf. */
+#define XGM_ENV_DMABUF		"XEN_GPUMEM_DMABUF"
 
 /**
  * xgm_version - version of the library
@@ -149,6 +152,37 @@ int xgm_unbind(int fd, uint32_t window, uint64_t offset, uint64_t length);
 int xgm_populate(int fd, uint32_t window, uint64_t offset, uint64_t length,
 		 uint32_t flags, uint64_t *done);
 
+/* --- exports: xgm_export(3) ------------------------------------------------ */
+
+/*
+ * Make a dma-buf of pages that the guest has granted to this domain, in the
+ * order of their references.  @flags: XEN_GPUMEM_EXPORT_*.  @id: a result, by
+ * which xgm_export_revoke() and _query() know it on this fd.  @failed: a result,
+ * also of a call that fails: the index of the reference that was the cause, or
+ * not less than @count if none was.  Return: the dma-buf, close-on-exec.
+ */
+int xgm_export_grants(int fd, const uint32_t *refs, uint32_t count,
+		      uint32_t flags, uint32_t *id, uint32_t *failed);
+/*
+ * Make one of the pages that are at guest addresses now.  @failed: counted in
+ * pages, through all of the ranges.
+ */
+int xgm_export_frames(int fd, const struct xen_gpumem_frames *ranges,
+		      uint32_t nr_ranges, uint32_t flags, uint32_t *id,
+		      uint32_t *failed);
+/*
+ * Take the memory from all who use the dma-buf, whoever has it now, and give it
+ * back to the guest.  Waits for those who have it mapped and for devices at work:
+ * for export_revoke_ms of the module, 10 s, at most.
+ */
+int xgm_export_revoke(int fd, uint32_t id);
+/* XEN_GPUMEM_EXPORT_QUERY.  @size: sizeof(*@query) */
+int xgm_export_query(int fd, uint32_t id,
+		     struct xen_gpumem_export_query *query, size_t size);
+/* The same of the first one whose id is larger; -ENOENT: there is none. */
+int xgm_export_next(int fd, uint32_t id,
+		    struct xen_gpumem_export_query *query, size_t size);
+
 /* --- events: xgm_event(3) -------------------------------------------------- */
 
 /* Milliseconds; negative: for ever.  Return: 1 there is something to read, 0 not */
@@ -247,6 +281,8 @@ int xgm_policy_parse(const char *name);
 int xgm_rights_format(uint32_t rights, char *buf, size_t size);
 int xgm_access_format(uint32_t access, char *buf, size_t size);
 int xgm_features_format(uint64_t features, char *buf, size_t size);
+int xgm_export_flags_format(uint32_t flags, char *buf, size_t size);
+int xgm_export_state_format(uint32_t state, char *buf, size_t size);
 /* -EINVAL: one is unknown, or there is none */
 int xgm_rights_parse(const char *names, uint32_t *rights);
 
@@ -269,6 +305,10 @@ enum xgm_call {
 	XGM_CALL_POPULATE,
 	XGM_CALL_EVENT_READ,
 	XGM_CALL_EVENT,		/* struct xen_gpumem_event.error of a FAULT */
+	XGM_CALL_EXPORT_GRANTS,
+	XGM_CALL_EXPORT_FRAMES,
+	XGM_CALL_EXPORT_REVOKE,
+	XGM_CALL_EXPORT_QUERY,
 };
 
 /*

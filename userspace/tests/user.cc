@@ -12,6 +12,8 @@ int main()
 {
 	struct xgm_limits limits = {};
 	struct xgm_attempt attempt = {};
+	struct xen_gpumem_export_query query = {};
+	uint32_t failed;
 	char why[200];
 
 	limits.size = sizeof(limits);
@@ -23,6 +25,9 @@ int main()
 	/* No descriptor, no driver: an error, and words for it. */
 	if (xgm_domain_derive(-1, &limits) != -EBADF)
 		return 2;
+	if (xgm_export_grants(-1, nullptr, 0, 0, nullptr, &failed) != -EBADF ||
+	    xgm_export_query(-1, 1, &query, sizeof(query)) != -EBADF)
+		return 4;
 	if (xgm_explain(-1, &attempt, -EINVAL, why, sizeof(why)) <= 0 ||
 	    std::strcmp(why, "no right was asked for"))
 		return 3;
