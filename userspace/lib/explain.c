@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "explain.h"
+#include "look.h"
 
 #ifndef F_GET_SEALS
 #define F_GET_SEALS	1034
@@ -31,8 +32,6 @@
 #define F_SEAL_FUTURE_WRITE	0x0010
 #endif
 #define HUGETLBFS	0x958458f6
-
-#define MAX_BINDING	"/sys/module/xen_gpumem/parameters/max_binding_mib"
 
 /* Does the call name a range in a window? */
 static bool has_range(const struct why *w)
@@ -270,7 +269,7 @@ static bool explain_einval(const struct why *w)
 
 /* --- who may --------------------------------------------------------------- */
 
-static bool lacks_rights(const struct why *w, uint32_t wanted)
+bool xgm_why_lacks_rights(const struct why *w, uint32_t wanted)
 {
 	struct xen_gpumem_info info;
 	char names[80];
@@ -302,9 +301,9 @@ static bool explain_eperm(const struct why *w)
 	if (is_call(w, XGM_CALL_DOMAIN_OPEN))
 		return xgm_explain_privilege(w);
 	if (is_call(w, XGM_CALL_DOMAIN_DERIVE))
-		return lacks_rights(w, w->l.rights);
+		return xgm_why_lacks_rights(w, w->l.rights);
 	if (is_call(w, XGM_CALL_WINDOW_ADD) || is_bind(w))
-		if (lacks_rights(w, XEN_GPUMEM_RIGHT_LEND))
+		if (xgm_why_lacks_rights(w, XEN_GPUMEM_RIGHT_LEND))
 			return true;
 	if (!has_range(w) && !is_call(w, XGM_CALL_WINDOW_MOVE) &&
 	    !is_call(w, XGM_CALL_WINDOW_REMOVE))
@@ -447,26 +446,8 @@ static bool explain_eexist(const struct why *w)
 
 /* --- how much -------------------------------------------------------------- */
 
-/* The module's limit of one binding, in MiB; zero: not known. */
-static uint64_t max_binding_mib(void)
-{
-	char text[32];
-	int fd = open(MAX_BINDING, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return 0;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return 0;
-	text[n] = '\0';
-	return strtoull(text, NULL, 10);
-}
-
-/* What is counted is called @one, and where it is not one, @many. */
-static bool at_limit(const struct why *w, const char *one, const char *many,
-		     const struct xgm_use *use, uint64_t more)
+bool xgm_why_at_limit(const struct why *w, const char *one, const char *many,
+		      const struct xgm_use *use, uint64_t more)
 {
 	if (use->limit == XGM_NO_LIMIT ||
 	    (use->used <= use->limit && more <= use->limit - use->used))
@@ -479,7 +460,7 @@ static bool at_limit(const struct why *w, const char *one, const char *many,
 
 static bool no_space_to_bind(const struct why *w, struct xgm_usage *usage)
 {
-	uint64_t most = max_binding_mib();
+	uint64_t most = xgm_look_parameter("max_binding_mib");
 	int64_t bound = 0;
 
 	if (most && w->a.length >> 20 > most) {
@@ -492,10 +473,11 @@ static bool no_space_to_bind(const struct why *w, struct xgm_usage *usage)
 		bound = query_bound(w);
 	if (bound > 0 && (uint64_t)bound * XGM_PAGE <= usage->bytes.used)
 		usage->bytes.used -= bound * XGM_PAGE;
-	else if (at_limit(w, "binding", "bindings", &usage->bindings, 1))
+	else if (xgm_why_at_limit(w, "binding", "bindings", &usage->bindings,
+				  1))
 		return true;
-	return at_limit(w, "byte in bindings", "bytes in bindings",
-			&usage->bytes, w->a.length);
+	return xgm_why_at_limit(w, "byte in bindings", "bytes in bindings",
+				&usage->bytes, w->a.length);
 }
 
 static bool no_space_for_window(const struct why *w,
@@ -503,7 +485,7 @@ static bool no_space_for_window(const struct why *w,
 {
 	struct xen_gpumem_info info;
 
-	if (at_limit(w, "window", "windows", &usage->windows, 1))
+	if (xgm_why_at_limit(w, "window", "windows", &usage->windows, 1))
 		return true;
 	if (xgm_info(w->fd, &info, sizeof(info)))
 		return false;
@@ -565,15 +547,35 @@ static bool explain_esrch(const struct why *w)
 	return true;
 }
 
+/* Those of @rights that no guest can be the reason for: there are no calls. */
+static uint32_t rights_without_calls(uint32_t rights)
+{
+	const uint32_t exports = XEN_GPUMEM_RIGHT_EXPORT_GRANTS |
+				 XEN_GPUMEM_RIGHT_EXPORT_FRAMES;
+	struct xen_gpumem_info info;
+	int node = xgm_node_open(), ret;
+	uint32_t none = 0;
+
+	if (node < 0)
+		return 0;
+	ret = xgm_info(node, &info, sizeof(info));
+	close(node);
+	if (ret)
+		return 0;
+	if (!(info.out_features & XEN_GPUMEM_FEAT_EXPORT))
+		none |= exports;
+	if (!(info.out_features & XEN_GPUMEM_FEAT_GRANT))
+		none |= XEN_GPUMEM_RIGHT_GRANT;
+	return rights & none;
+}
+
 static bool explain_eopnotsupp(const struct why *w)
 {
-	const uint32_t some = XEN_GPUMEM_RIGHT_EXPORT_GRANTS |
-			      XEN_GPUMEM_RIGHT_EXPORT_FRAMES |
-			      XEN_GPUMEM_RIGHT_GRANT;
+	uint32_t none = has_limits(w) ? rights_without_calls(w->l.rights) : 0;
 	char names[80];
 
-	if (has_limits(w) && (w->l.rights & some)) {
-		xgm_rights_format(w->l.rights & some, names, sizeof(names));
+	if (none) {
+		xgm_rights_format(none, names, sizeof(names));
 		say(w, "this driver knows the right, but cannot give it: %s",
 		    names);
 		return true;
@@ -634,6 +636,8 @@ int xgm_explain(int fd, const struct xgm_attempt *attempt, int err, char *buf,
 	if (size)
 		buf[0] = '\0';
 	err = abs(err);
+	if (xgm_explain_export(&w, err))
+		return text.len;
 	for (size_t i = 0; i < ARRAY_SIZE(explainers); i++)
 		if (explainers[i].err == err && explainers[i].explain(&w))
 			return text.len;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the two halves of xgm_explain() share: explain.c and seen.c.
+ * What the files share that explain, explain.c, explain-export.c and seen.c: an
+ * attempt under examination, and how to look at a few things.
  *
  * A function that explains looks at the causes of one errno, and returns whether
  * it has said which it was.
@@ -12,6 +13,13 @@
 
 typedef unsigned long long ull;
 
+/**
+ * struct why - an attempt under examination
+ * @fd: what it was made on, or anything that is none
+ * @a: it
+ * @l: its limits, or what stands for none
+ * @text: where to say what is found
+ */
 struct why {
 	int fd;
 	struct xgm_attempt a;
@@ -41,5 +49,16 @@ bool xgm_explain_room(const struct why *w);
 bool xgm_explain_memory(const struct why *w);
 /* EROFS */
 bool xgm_explain_write(const struct why *w);
+
+/* explain-export.c */
+/* @err of an attempt that is one of export's */
+bool xgm_explain_export(const struct why *w, int err);
+
+/* explain.c: each says what it finds, and returns whether it has */
+/* The descriptor has not all rights that are @wanted. */
+bool xgm_why_lacks_rights(const struct why *w, uint32_t wanted);
+/* What is counted is called @one, and where it is not one, @many. */
+bool xgm_why_at_limit(const struct why *w, const char *one, const char *many,
+		      const struct xgm_use *use, uint64_t more);
 
 #endif /* XENGPUMEM_EXPLAIN_H */

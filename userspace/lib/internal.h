@@ -8,10 +8,11 @@
  *   usage.c     fdinfo
  *   names.c     names of numbers
  *   strerror.c  what an errno means, by call: one table
- *   explain.c   which of several causes it was; look.c: what it looks at
+ *   explain.c   which of several causes it was; explain-export.c: of exports;
+ *               seen.c: as far as /proc and /sys tell, which look.c looks at
  *
- * No file has state.  Data flows one way: explain -> look, strerror, usage ->
- * calls.
+ * No file has state.  Data flows one way: explain, explain-export, seen -> look,
+ * strerror, usage, export -> calls.
  */
 #ifndef XENGPUMEM_INTERNAL_H
 #define XENGPUMEM_INTERNAL_H

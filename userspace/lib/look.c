@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "look.h"
 
 #define MODULE		"/sys/module/xen_gpumem"
+#define PARAMETERS	MODULE "/parameters"
 #define FOLDER		"/sys/kernel/debug/xen-gpumem"
 #define CAPABILITIES	"/proc/xen/capabilities"
 
@@ -180,4 +182,22 @@ bool xgm_look_dom0(void)
 	found = fgets(line, sizeof(line), f) && strstr(line, "control_d");
 	fclose(f);
 	return found;
+}
+
+uint64_t xgm_look_parameter(const char *name)
+{
+	char path[80], text[32];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), PARAMETERS "/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	return strtoull(text, NULL, 10);
 }

@@ -56,5 +56,7 @@ bool xgm_look_room(struct xgm_text *text, uint64_t length);
 bool xgm_look_module(void);
 /* This is the control domain, whose number is 0. */
 bool xgm_look_dom0(void);
+/* A number that the module has as parameter; zero: not known. */
+uint64_t xgm_look_parameter(const char *name);
 
 #endif /* XENGPUMEM_LOOK_H */

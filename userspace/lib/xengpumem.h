@@ -322,7 +322,8 @@ const char *xgm_strerror(enum xgm_call call, int err);
  * @size: sizeof(struct xgm_attempt)
  * @call: enum xgm_call
  * @window: id
- * @flags: of BIND and POPULATE; EVENT: those of the binding
+ * @flags: of BIND, POPULATE and the calls of export; EVENT: those of the
+ *	binding
  * @policy: of WINDOW_ADD and BIND
  * @source: BIND_FD: the file
  * @gpa: guest address
@@ -332,6 +333,11 @@ const char *xgm_strerror(enum xgm_call call, int err);
  *	@offset, or zero if that is not known
  * @domid: DOMAIN_OPEN
  * @limits: DOMAIN_OPEN and _DERIVE
+ * @id: EXPORT_REVOKE and _QUERY: which
+ * @count: EXPORT_GRANTS: references; EXPORT_FRAMES: ranges
+ * @failed: EXPORT_GRANTS and _FRAMES: what the call has stored there
+ * @refs: EXPORT_GRANTS
+ * @frames: EXPORT_FRAMES
  */
 struct xgm_attempt {
 	uint32_t size;
@@ -347,6 +353,12 @@ struct xgm_attempt {
 	uint32_t domid;
 	uint32_t pad;
 	const struct xgm_limits *limits;
+	uint32_t id;
+	uint32_t count;
+	uint32_t failed;
+	uint32_t pad2;
+	const uint32_t *refs;
+	const struct xen_gpumem_frames *frames;
 };
 
 /*
