@@ -71,6 +71,8 @@ const char *plural(uint64_t n);
 const char *human(char buf[16], uint64_t bytes);
 /* Likewise a time. */
 const char *human_time(char buf[16], uint64_t us);
+/* For people, too: what others have named, without what moves the cursor. */
+const char *plain(char buf[64], const char *name);
 double now(void);
 
 /* json.c */

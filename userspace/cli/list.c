@@ -38,11 +38,11 @@ static void tell_bytes(const struct xgm_use *use)
 
 static void tell_holder(const struct view_holder *h)
 {
-	char rights[80];
+	char rights[80], comm[64];
 
 	xgm_rights_format(h->usage.rights, rights, sizeof(rights));
-	printf("  held by %s, process %d, as fd %d: may %s\n    ", h->comm,
-	       h->pid, h->fd, rights);
+	printf("  held by %s, process %d, as fd %d: may %s\n    ",
+	       plain(comm, h->comm), h->pid, h->fd, rights);
 	tell_use("window", &h->usage.windows);
 	tell_use("binding", &h->usage.bindings);
 	tell_bytes(&h->usage.bytes);

@@ -172,6 +172,16 @@ const char *human_time(char buf[16], uint64_t us)
 	return buf;
 }
 
+const char *plain(char buf[64], const char *name)
+{
+	size_t i;
+
+	for (i = 0; name[i] && i < 63; i++)
+		buf[i] = name[i] >= ' ' && name[i] <= '~' ? name[i] : '?';
+	buf[i] = '\0';
+	return buf;
+}
+
 double now(void)
 {
 	struct timespec ts;
