@@ -5,9 +5,11 @@
  *   main.c      table of commands, help, errors
  *   parse.c     what users type
  *   json.c      output for programs
- *   observe.c   what debugfs and /proc tell, as structures; holders.c: who
+ *   observe.c   what debugfs and /proc tell, as structures; holders.c: who has
+ *               descriptors; buffers.c: who has dma-bufs of guests' pages
  *   tracing.c   the kernel's tracing; traceline.c: what it says
  *   status.c list.c top.c lend.c run.c trace.c selftest.c    a command each
+ *   list-export.c                                            a part of list
  *
  * A command returns the exit status: 0, FAILED, or BAD_INPUT after one line that
  * names the cause and what to do.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * xen-gpumem list: which guests have windows, what is bound in them, and which
- * processes hold the descriptors.
+ * processes hold the descriptors; which of their pages are exported, and who has
+ * those (list-export.c).
  */
 #include <stdlib.h>
 
@@ -15,7 +16,7 @@ struct what {
 
 /* --- text ------------------------------------------------------------------ */
 
-static void tell_use(const char *what, const struct xgm_use *use)
+void tell_use(const char *what, const struct xgm_use *use)
 {
 	if (use->limit == XGM_NO_LIMIT)
 		printf("%llu %s%s, ", (ull)use->used, what,
@@ -25,7 +26,7 @@ static void tell_use(const char *what, const struct xgm_use *use)
 		       what, plural(use->limit));
 }
 
-static void tell_bytes(const struct xgm_use *use)
+void tell_bytes(const struct xgm_use *use)
 {
 	char used[16], limit[16];
 
@@ -36,13 +37,9 @@ static void tell_bytes(const struct xgm_use *use)
 		printf("%s of %s in them", used, human(limit, use->limit));
 }
 
-static void tell_holder(const struct view_holder *h)
+static void tell_lending(const struct view_holder *h)
 {
-	char rights[80], comm[64];
-
-	xgm_rights_format(h->usage.rights, rights, sizeof(rights));
-	printf("  held by %s, process %d, as fd %d: may %s\n    ",
-	       plain(comm, h->comm), h->pid, h->fd, rights);
+	fputs("    ", stdout);
 	tell_use("window", &h->usage.windows);
 	tell_use("binding", &h->usage.bindings);
 	tell_bytes(&h->usage.bytes);
@@ -50,6 +47,18 @@ static void tell_holder(const struct view_holder *h)
 		printf(", %u event%s unread", h->usage.events,
 		       plural(h->usage.events));
 	putchar('\n');
+}
+
+static void tell_holder(const struct view_holder *h)
+{
+	char rights[80], comm[64];
+
+	xgm_rights_format(h->usage.rights, rights, sizeof(rights));
+	printf("  held by %s, process %d, as fd %d: may %s\n",
+	       plain(comm, h->comm), h->pid, h->fd, rights);
+	if (h->usage.rights & ~RIGHTS_EXPORT)
+		tell_lending(h);
+	tell_exports(h);
 }
 
 static void tell_window(const struct view_window *w)
@@ -110,8 +119,7 @@ static void tell_domain(const struct view_domain *d, const struct what *what)
 
 /* --- JSON ------------------------------------------------------------------ */
 
-static void json_use(struct json *j, const char *key,
-		     const struct xgm_use *use)
+void json_use(struct json *j, const char *key, const struct xgm_use *use)
 {
 	json_begin(j, key, '{');
 	json_number(j, "used", use->used);
@@ -138,6 +146,7 @@ static void json_holder(struct json *j, const struct view_holder *h)
 	json_use(j, "windows", &h->usage.windows);
 	json_use(j, "bindings", &h->usage.bindings);
 	json_use(j, "bytes", &h->usage.bytes);
+	json_exports(j, h);
 	json_end(j, '}');
 }
 
@@ -246,10 +255,15 @@ static void tell(const struct view *v, const struct what *what)
 	}
 	if (what->json) {
 		json_end(&j, ']');
+		if (!what->only)
+			json_buffers(&j, v);
 		json_end(&j, '}');
-	} else if (!n) {
-		puts("nobody lends anything");
+		return;
 	}
+	if (!n)
+		puts("nobody lends anything");
+	if (!what->only)
+		tell_buffers(v);
 }
 
 static int list_main(int argc, char **argv)
@@ -282,6 +296,9 @@ static int list_main(int argc, char **argv)
 	if (want_arguments(argc, argv[0], 0))
 		return BAD_INPUT;
 	ret = view_take(&view);
+	/* Whose pages they are, a dma-buf does not say. */
+	if (!ret && !what.only)
+		buffers_find(&view);
 	if (!ret)
 		tell(&view, &what);
 	view_free(&view);
@@ -290,10 +307,12 @@ static int list_main(int argc, char **argv)
 
 const struct command list_command = {
 	"list", "[--bindings] [--json] [DOMID]",
-	"guests, their windows, bindings, and who holds them",
+	"guests, their windows, bindings, exports, and who holds them",
 	"For each guest (or only DOMID): the processes that hold a descriptor for\n"
-	"it, with its rights and what it uses of its limits; the windows, with what\n"
-	"the guest has of them now.\n\n"
+	"it, with its rights, what it uses of its limits, and what was exported\n"
+	"through it; the windows, with what the guest has of them now.  Without\n"
+	"DOMID also the dma-bufs of guests' pages, and the processes that have\n"
+	"them.\n\n"
 	"  -b, --bindings  every binding, too: there can be many\n"
 	"  -j, --json      for programs\n",
 	list_main,

@@ -210,8 +210,13 @@ void view_free(struct view *view)
 	for (size_t i = 0; i < view->nr_domains; i++) {
 		free(view->domains[i].windows);
 		free(view->domains[i].bindings);
+		for (size_t k = 0; k < view->domains[i].nr_holders; k++)
+			free(view->domains[i].holders[k].exports);
 		free(view->domains[i].holders);
 	}
 	free(view->domains);
+	for (size_t i = 0; i < view->nr_buffers; i++)
+		free(view->buffers[i].users);
+	free(view->buffers);
 	*view = (struct view){ .nr_domains = 0 };
 }

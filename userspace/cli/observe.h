@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What can be seen of lending from outside: struct view is one look at all of
- * it.  debugfs tells of windows and bindings, /proc of descriptors and who
- * holds them; where a window's pages lie (RAM, VRAM) and whose it is tells a
- * query through its holder's own descriptor, which is borrowed for a moment
- * (pidfd_getfd).
+ * What can be seen of lending and export from outside: struct view is one look
+ * at all of it.  debugfs tells of windows and bindings, /proc of descriptors and
+ * who holds them; where a window's pages lie (RAM, VRAM), whose it is, and what
+ * was exported, tells a query through the holder's own descriptor, which is
+ * borrowed for a moment.  /proc also tells who has dma-bufs of guests' pages:
+ * they outlive the descriptors that made them.
  *
  * None of it is taken at one instant, and processes and guests come and go
  * meanwhile: what has gone is left out, and what cannot be asked is not known.
@@ -16,6 +17,10 @@
 
 #define DEBUGFS		"/sys/kernel/debug"
 #define SLOTS_MAX	64
+/* Of one descriptor; there are more than anybody wants to read about. */
+#define EXPORTS_MAX	1024
+#define RIGHTS_EXPORT	(XEN_GPUMEM_RIGHT_EXPORT_GRANTS | \
+			 XEN_GPUMEM_RIGHT_EXPORT_FRAMES)
 
 struct view_time {
 	uint64_t max_ns;
@@ -54,6 +59,24 @@ struct view_holder {
 	int pid, fd;
 	char comm[32];
 	struct xgm_usage usage;
+	struct xen_gpumem_export_query *exports;
+	size_t nr_exports;
+	bool more_exports;		/* than EXPORTS_MAX */
+};
+
+/* A process that has a dma-buf: by a descriptor, or mapped. */
+struct view_user {
+	int pid, fd;			/* -1: mapped */
+	char comm[32];
+	uint64_t mapped;		/* bytes */
+};
+
+/* A dma-buf of a guest's pages, whoever made it. */
+struct view_buffer {
+	uint64_t inode, bytes;
+	char name[32];			/* that a user gave it, or empty */
+	struct view_user *users;
+	size_t nr_users;
 };
 
 struct view_domain {
@@ -72,6 +95,8 @@ struct view_domain {
 struct view {
 	struct view_domain *domains;
 	size_t nr_domains;
+	struct view_buffer *buffers;
+	size_t nr_buffers;
 	unsigned int nr_slots;
 	uint64_t slot_us[SLOTS_MAX];	/* ends of the histograms' slots */
 	double when;
@@ -83,6 +108,32 @@ void view_free(struct view *view);
 
 /* holders.c */
 void holders_find(struct view *view);
+
+/* @link: where /proc says that it leads, cut where it is long */
+typedef void look_at_fd(struct view *v, int pid, int fd, const char *link);
+typedef void look_at_process(struct view *v, int pid);
+
+/* Look at all processes, at all their descriptors; NULL: not at those. */
+void processes_each(struct view *v, look_at_process *process,
+		    look_at_fd *descriptor);
+/* Read all of a small file.  Return: whether that worked */
+bool read_small(const char *path, char *text, size_t size);
+void process_name(int pid, char name[32]);
+
+/* buffers.c: not a part of view_take(), as few want to know it */
+void buffers_find(struct view *view);
+
+/* list-export.c */
+void tell_exports(const struct view_holder *h);
+void tell_buffers(const struct view *v);
+void json_exports(struct json *j, const struct view_holder *h);
+void json_buffers(struct json *j, const struct view *v);
+
+/* list.c */
+/* Of those that @what is the name of one of: how many, and bytes in them. */
+void tell_use(const char *what, const struct xgm_use *use);
+void tell_bytes(const struct xgm_use *use);
+void json_use(struct json *j, const char *key, const struct xgm_use *use);
 
 /* An array that grows: room for one more of @size, zeroed.  Never NULL. */
 void *view_append(void *array, size_t *nr, size_t size);

@@ -4,7 +4,8 @@
  *
  * From the bottom up: Xen, its ability to lend, the module, the device node,
  * debugfs.  What is missing comes with a remedy; what is above it is then not
- * looked at, as it cannot be there.
+ * looked at, as it cannot be there.  That guests' pages cannot be exported is
+ * told, but nothing is missing for lending then.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,7 @@ struct problem {
 struct status {
 	bool xen;
 	char xen_version[80];
-	bool dom0;
+	bool dom0, pv;
 	int lend;			/* of hyper_lend(); 1: not asked */
 	bool module, node;
 	char srcversion[64];
@@ -75,6 +76,8 @@ static void look_at_xen(struct status *s)
 	line_of("/sys/hypervisor/version/extra", extra, sizeof(extra));
 	snprintf(s->xen_version, sizeof(s->xen_version), "%s.%s%s", major,
 		 minor, extra);
+	s->pv = !strcmp(line_of("/sys/hypervisor/guest_type", text,
+				sizeof(text)), "PV");
 	s->dom0 = strstr(line_of("/proc/xen/capabilities", text, sizeof(text)),
 			 "control_d");
 }
@@ -98,6 +101,17 @@ static void look_at_module(struct status *s)
 static bool is_mock(const struct status *s)
 {
 	return !s->info_err && (s->info.out_features & XEN_GPUMEM_FEAT_MOCK);
+}
+
+/* Whose pages can be had as dma-bufs?  As the driver decides it. */
+static bool exports_grants(const struct status *s)
+{
+	return !s->info_err && (s->info.out_features & XEN_GPUMEM_FEAT_EXPORT);
+}
+
+static bool exports_frames(const struct status *s)
+{
+	return exports_grants(s) && (!s->pv || s->dom0);
 }
 
 static void judge_hypervisor(struct status *s)
@@ -168,6 +182,19 @@ static const char *ability(const struct status *s)
 	return "not known: it could not be asked";
 }
 
+static const char *exporting(const struct status *s)
+{
+	if (is_mock(s))
+		return "no: the mock's guests have no pages of their own";
+	if (!exports_grants(s))
+		return "no: this driver does not know of it";
+	if (!exports_frames(s))
+		return "by grants; by frames only from dom0, or a PVH domain";
+	if (s->pv)
+		return "by grants; by frames for importers that allow peer2peer";
+	return "by grants, by frames";
+}
+
 static void tell_text(const struct status *s)
 {
 	char features[128], size[16];
@@ -192,6 +219,7 @@ static void tell_text(const struct status *s)
 		       human(size, s->info.out_max_window),
 		       s->info.out_max_bindings,
 		       plural(s->info.out_max_bindings));
+		printf("export       %s\n", exporting(s));
 	}
 	for (size_t i = 0; i < s->nr_problems; i++)
 		printf("\n! %s\n  -> %s\n", s->problems[i].what,
@@ -219,6 +247,8 @@ static void tell_driver(struct json *j, const struct status *s)
 		json_number(j, "max_windows", s->info.out_max_windows);
 		json_number(j, "max_bindings", s->info.out_max_bindings);
 		json_number(j, "max_window_bytes", s->info.out_max_window);
+		json_bool(j, "exports_grants", exports_grants(s));
+		json_bool(j, "exports_frames", exports_frames(s));
 	}
 	json_end(j, '}');
 }
@@ -276,6 +306,6 @@ const struct command status_command = {
 	"status", "[--json]", "does lending work here, and what is missing?",
 	"Looks at Xen, the hypervisor's ability to lend, the module, its device\n"
 	"node and debugfs.  What is missing is told with a remedy, and the exit\n"
-	"status is 1 then.\n",
+	"status is 1 then.  Also: which pages of guests can be exported here.\n",
 	status_main,
 };
