@@ -64,7 +64,10 @@ int parse_number(const char *what, const char *text, uint64_t min,
 int parse_bytes(const char *what, const char *text, uint64_t *bytes);
 int parse_address(const char *what, const char *text, uint64_t *address);
 /* ADDRESS+LENGTH */
-int parse_range(const char *text, struct xen_gpumem_range *range);
+int parse_range(const char *text, uint32_t right,
+		struct xen_gpumem_range *range);
+/* FIRST+COUNT, of grant references */
+int parse_refs_range(const char *text, struct xen_gpumem_range *range);
 int parse_seconds(const char *what, const char *text, double *seconds);
 int parse_policy(const char *text, uint32_t *policy);
 /* What @n things end in. */

@@ -47,7 +47,8 @@ _xen_gpumem()
 		COMPREPLY=($(compgen -W 'mmio inject zero' -- "$cur"))
 		return ;;
 	-R | --rights)
-		COMPREPLY=($(compgen -W 'lend remove lend,remove' -- "$cur"))
+		COMPREPLY=($(compgen -W 'lend remove export-grants export-frames
+			lend,remove lend,export-grants' -- "$cur"))
 		return ;;
 	-u | --user)
 		COMPREPLY=($(compgen -u -- "$cur"))
@@ -59,8 +60,9 @@ _xen_gpumem()
 	top) options='--json --batch --count --delay' ;;
 	lend) options='--offset --length --readonly --write-first --populate
 		--policy --holes' ;;
-	run) options='--user --rights --range --max-windows --max-bindings
-		--max-bytes --generation --' ;;
+	run) options='--user --rights --range --ref-range --frame-range
+		--max-windows --max-bindings --max-bytes --max-exports
+		--max-export-bytes --generation --' ;;
 	trace) options='--json --window --buffer' ;;
 	selftest) options='--seconds' ;;
 	help)

@@ -98,7 +98,8 @@ int parse_address(const char *what, const char *text, uint64_t *address)
 	return 0;
 }
 
-int parse_range(const char *text, struct xen_gpumem_range *range)
+int parse_range(const char *text, uint32_t right,
+		struct xen_gpumem_range *range)
 {
 	uint64_t first, length;
 	const char *end;
@@ -111,8 +112,24 @@ int parse_range(const char *text, struct xen_gpumem_range *range)
 		return bad("a range is made of multiples of 4096 and does not wrap, unlike '%s'",
 			   text);
 	*range = (struct xen_gpumem_range){
-		.right = XEN_GPUMEM_RIGHT_LEND, .first = first,
-		.length = length,
+		.right = right, .first = first, .length = length,
+	};
+	return 0;
+}
+
+int parse_refs_range(const char *text, struct xen_gpumem_range *range)
+{
+	uint64_t first, count;
+	const char *end;
+
+	if (!number(text, &end, &first) || *end != '+' ||
+	    !number(end + 1, &end, &count) || *end || !count ||
+	    first > UINT32_MAX || count > UINT32_MAX - first + 1)
+		return bad("a range of grant references is FIRST+COUNT, as 8+768, not '%s'",
+			   text);
+	*range = (struct xen_gpumem_range){
+		.right = XEN_GPUMEM_RIGHT_EXPORT_GRANTS, .first = first,
+		.length = count,
 	};
 	return 0;
 }

@@ -158,6 +158,19 @@ static int start(struct run *r, char **command)
 	return fail("%s: %s", command[0], strerror(err));
 }
 
+static int add_range(struct run *r, int opt)
+{
+	struct xen_gpumem_range *range;
+
+	if (r->limits.nr_ranges == XEN_GPUMEM_MAX_RANGES)
+		return bad("there can be %u ranges", XEN_GPUMEM_MAX_RANGES);
+	range = &r->ranges[r->limits.nr_ranges++];
+	if (opt == 'G')
+		return parse_refs_range(optarg, range);
+	return parse_range(optarg, opt == 'f' ? XEN_GPUMEM_RIGHT_EXPORT_FRAMES :
+						XEN_GPUMEM_RIGHT_LEND, range);
+}
+
 static int parse_option(struct run *r, int opt, char **argv)
 {
 	uint64_t n = 0;
@@ -169,7 +182,7 @@ static int parse_option(struct run *r, int opt, char **argv)
 	case 'R':
 		if (!xgm_rights_parse(optarg, &r->limits.rights))
 			return 0;
-		return bad("rights are lend and remove, with a comma between, not '%s'",
+		return bad("rights are lend, remove, export-grants and export-frames, with commas between, not '%s'",
 			   optarg);
 	case 'W':
 		ret = parse_number("--max-windows", optarg, 1, UINT32_MAX, &n);
@@ -183,15 +196,20 @@ static int parse_option(struct run *r, int opt, char **argv)
 	case 'M':
 		return parse_bytes("--max-bytes", optarg,
 				   &r->limits.max_bytes);
+	case 'x':
+		ret = parse_number("--max-exports", optarg, 1, UINT32_MAX, &n);
+		r->limits.max_exports = n;
+		return ret;
+	case 'X':
+		return parse_bytes("--max-export-bytes", optarg,
+				   &r->limits.max_export_bytes);
 	case 'g':
 		return parse_number("--generation", optarg, 1, UINT64_MAX,
 				    &r->limits.generation);
 	case 'r':
-		if (r->limits.nr_ranges == XEN_GPUMEM_MAX_RANGES)
-			return bad("there can be %u ranges",
-				   XEN_GPUMEM_MAX_RANGES);
-		return parse_range(optarg,
-				   &r->ranges[r->limits.nr_ranges++]);
+	case 'f':
+	case 'G':
+		return add_range(r, opt);
 	default:
 		return bad_option(argv, opt);
 	}
@@ -207,6 +225,10 @@ static int run_main(int argc, char **argv)
 		{ "max-bytes", required_argument, NULL, 'M' },
 		{ "generation", required_argument, NULL, 'g' },
 		{ "range", required_argument, NULL, 'r' },
+		{ "ref-range", required_argument, NULL, 'G' },
+		{ "frame-range", required_argument, NULL, 'f' },
+		{ "max-exports", required_argument, NULL, 'x' },
+		{ "max-export-bytes", required_argument, NULL, 'X' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct run r = {
@@ -252,11 +274,17 @@ const struct command run_command = {
 	"COMMAND finds the number of a domain fd in XEN_GPUMEM_FD, and that of the\n"
 	"guest in XEN_GPUMEM_DOMID.  The descriptor is all that it needs.\n\n"
 	"  -u, --user USER        NAME of /etc/passwd, UID or UID:GID to run it as\n"
-	"  -R, --rights RIGHTS    lend (default), remove, or both with a comma\n"
-	"  -r, --range GPA+BYTES  lend there only; may be given several times\n"
+	"  -R, --rights RIGHTS    lend (default), remove, export-grants,\n"
+	"                         export-frames, or several with commas\n"
+	"  -r, --range GPA+BYTES  lend there only; may be given several times, as\n"
+	"                         may the next two\n"
+	"  --ref-range FIRST+N    export these grant references only\n"
+	"  --frame-range GPA+BYTES     export pages there only\n"
 	"  -W, --max-windows N    \n"
 	"  -B, --max-bindings N   \n"
 	"  -M, --max-bytes BYTES  in all bindings together\n"
+	"  --max-exports N        at a time\n"
+	"  --max-export-bytes BYTES    in them together\n"
 	"  -g, --generation N     only if that is the guest's generation\n",
 	run_main,
 };
