@@ -15,7 +15,8 @@
 static void help_version(void)
 {
 	static const char *const commands[] = {
-		"status", "list", "top", "lend", "run", "trace", "selftest",
+		"status", "list", "top", "lend", "export", "run", "trace",
+		"selftest",
 		"version", "help",
 	};
 	const char *text = tool(0, "help");

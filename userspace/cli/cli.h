@@ -8,8 +8,9 @@
  *   observe.c   what debugfs and /proc tell, as structures; holders.c: who has
  *               descriptors; buffers.c: who has dma-bufs of guests' pages
  *   tracing.c   the kernel's tracing; traceline.c: what it says
- *   status.c list.c top.c lend.c run.c trace.c selftest.c    a command each
- *   list-export.c                                            a part of list
+ *   status.c list.c top.c lend.c export.c run.c trace.c selftest.c
+ *               a command each
+ *   list-export.c   a part of list
  *
  * A command returns the exit status: 0, FAILED, or BAD_INPUT after one line that
  * names the cause and what to do.
@@ -41,7 +42,8 @@ struct command {
 };
 
 extern const struct command status_command, list_command, top_command,
-	lend_command, run_command, trace_command, selftest_command;
+	lend_command, export_command, run_command, trace_command,
+	selftest_command;
 
 /* main.c: print "xen-gpumem: ..." and return FAILED, or BAD_INPUT. */
 int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

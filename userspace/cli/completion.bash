@@ -25,7 +25,7 @@ _xen_gpumem()
 	cur=${COMP_WORDS[COMP_CWORD]}
 	prev=${COMP_WORDS[COMP_CWORD - 1]}
 	command=${COMP_WORDS[1]}
-	commands='status list top lend run trace selftest version help'
+	commands='status list top lend export run trace selftest version help'
 	COMPREPLY=()
 
 	if [[ $COMP_CWORD -eq 1 ]]; then
@@ -50,6 +50,9 @@ _xen_gpumem()
 		COMPREPLY=($(compgen -W 'lend remove export-grants export-frames
 			lend,remove lend,export-grants' -- "$cur"))
 		return ;;
+	-g | --refs | -o | --output)
+		COMPREPLY=($(compgen -f -- "$cur"))
+		return ;;
 	-u | --user)
 		COMPREPLY=($(compgen -u -- "$cur"))
 		return ;;
@@ -60,6 +63,8 @@ _xen_gpumem()
 	top) options='--json --batch --count --delay' ;;
 	lend) options='--offset --length --readonly --write-first --populate
 		--policy --holes' ;;
+	export) options='--refs --frames --readonly --revocable --output
+		--json --' ;;
 	run) options='--user --rights --range --ref-range --frame-range
 		--max-windows --max-bindings --max-bytes --max-exports
 		--max-export-bytes --generation --' ;;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * xen-gpumem: look at, try out and hand out lending of memory to Xen guests.
+ * xen-gpumem: look at, try out and hand out lending of memory to Xen guests, and
+ * the use of theirs.
  *
  * Commands are a table.  Whatever goes wrong is said in one line on the error
  * output, with what to do about it.
@@ -29,8 +30,8 @@ static const struct command help_command = {
 
 static const struct command *const commands[] = {
 	&status_command, &list_command, &top_command, &lend_command,
-	&run_command, &trace_command, &selftest_command, &version_command,
-	&help_command,
+	&export_command, &run_command, &trace_command, &selftest_command,
+	&version_command, &help_command,
 };
 
 static const struct command *find(const char *name)

@@ -148,7 +148,8 @@ def errors(document):
 def tool():
     page, completion = read("man", "xen-gpumem.8"), read("cli",
                                                          "completion.bash")
-    for name in ("status", "list", "top", "lend", "run", "trace", "selftest"):
+    for name in ("status", "list", "top", "lend", "export", "run", "trace",
+                 "selftest"):
         options = set(re.findall(r'\{ "([a-z-]+)", (?:no|required)_argument',
                                  read("cli", name + ".c")))
         for option in sorted(options):
