@@ -7,7 +7,8 @@
  * taken back, exchanged, moved, for about a minute, at addresses near the end
  * of the guest's, where nothing of its own is; the guest is not asked to do
  * anything and does not notice.  That its accesses see the right contents is
- * shown by the tests of the project, which have a guest of their own.
+ * shown by the tests of the project, which have a guest of their own.  A page of
+ * the guest's is exported for a moment, to be read, and not looked at.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 #define SIZE		(1ULL << 20)
 #define PAGES		(SIZE / PAGE)
 #define GIB		(1ULL << 30)
+#define SOME_RAM	(16ULL << 20)	/* of any guest that runs */
 #define NO_GUEST	0x7fef		/* the highest number: hardly in use */
 
 struct test {
@@ -273,6 +275,40 @@ static void test_churn(struct test *t)
 	expect_pages(t, 0, "nothing is left with the guest");
 }
 
+static void test_export(struct test *t)
+{
+	const struct xgm_limits l = {
+		.size = sizeof(l), .rights = XEN_GPUMEM_RIGHT_EXPORT_FRAMES,
+		.max_exports = 1,
+	};
+	const struct xen_gpumem_frames page = {
+		.gpa = SOME_RAM, .length = PAGE,
+	};
+	int fd, dmabuf;
+	uint32_t id;
+
+	if (!(t->info.out_features & XEN_GPUMEM_FEAT_EXPORT)) {
+		skip("export", "this driver exports nothing");
+		return;
+	}
+	fd = xgm_domain_open(t->node, t->domid, &l, NULL);
+	expect(t, fd, 0, "a descriptor for exports");
+	if (fd < 0)
+		return;
+	dmabuf = xgm_export_frames(fd, &page, 1, XEN_GPUMEM_EXPORT_READONLY,
+				   &id, NULL);
+	if (dmabuf == -EOPNOTSUPP)
+		skip("export", "by grants only: this is a PV domain, and not dom0");
+	else
+		expect(t, dmabuf, 0, "a page of the guest's is exported");
+	if (dmabuf >= 0) {
+		expect(t, xgm_export_revoke(fd, id), 0,
+		       "the guest has it again");
+		close(dmabuf);
+	}
+	close(fd);
+}
+
 static int test_guest(struct test *t)
 {
 	const struct xgm_attempt open = {
@@ -297,6 +333,7 @@ static int test_guest(struct test *t)
 		expect(t, xgm_window_remove(t->fd, t->window), 0,
 		       "the window is removed");
 	}
+	test_export(t);
 	close(t->fd);
 	return 0;
 }
