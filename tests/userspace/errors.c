@@ -624,7 +624,7 @@ static void harmless(void)
 	EVENTUALLY(!xgm_window_query(xgt_dom, a.window, 0, 0, &old,
 				     sizeof(old)) && old.out_fault_ns_max);
 	s = mock_stats();
-	for (a.call = 0; a.call <= XGM_CALL_EVENT + 1; a.call++)
+	for (a.call = 0; a.call <= XGM_CALL_EXPORT_QUERY + 1; a.call++)
 		for (unsigned int i = 0; i < ARRAY_SIZE(errs); i++) {
 			n = xgm_explain(xgt_dom, &a, errs[i], said,
 					sizeof(said));
