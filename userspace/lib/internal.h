@@ -3,7 +3,7 @@
  * What the library's files share.
  *
  *   calls.c     descriptors, windows, bindings: one ioctl each
- *   export.c    exports: the same
+ *   export.c    exports: the same; grant.c: of grants
  *   events.c    records
  *   usage.c     fdinfo
  *   names.c     names of numbers

@@ -24,6 +24,7 @@ struct text {
 #define NO_EXPORT	"this descriptor has made no export of that number, or its last user is gone"
 #define GONE		"the guest is gone: there are no new pages of it"
 #define TOO_MUCH	"a limit of this descriptor, of one above it, or of the module: exports, or bytes in them"
+#define NO_GRANT	"this descriptor has given no references of that number, or they were released"
 #define PAGER		"the guest's pager has taken a page out: call again"
 
 /* In order of call, then as in the documents. */
@@ -154,6 +155,19 @@ static const struct text texts[] = {
 	{ XGM_CALL_EXPORT_REVOKE, EINTR, "a signal came before all had let go: call again" },
 
 	{ XGM_CALL_EXPORT_QUERY, ENOENT, NO_EXPORT ", or there is none after it" },
+
+	{ XGM_CALL_GRANT, EPERM, "the descriptor has not the right to grant, or the hypervisor's policy has come to forbid it" },
+	{ XGM_CALL_GRANT, EBADF, "the descriptor of the buffer is not open, or no dma-buf's" },
+	{ XGM_CALL_GRANT, ERANGE, "the pages do not all lie in the buffer" },
+	{ XGM_CALL_GRANT, EACCES, "the buffer's file is not open for writing: READONLY would do" },
+	{ XGM_CALL_GRANT, EREMOTEIO, "the buffer is not, and cannot be held, in system memory of this domain's own: it is in video memory, or a guest's, or its exporter cannot hold it in place" },
+	{ XGM_CALL_GRANT, ENOSPC, "a limit of this descriptor, of one above it, or of the module (max_grants): grant references" },
+	{ XGM_CALL_GRANT, ENOBUFS, "this domain's grant table is full (gnttab_max_frames)" },
+
+	{ XGM_CALL_GRANT_RELEASE, ENOENT, NO_GRANT },
+	{ XGM_CALL_GRANT_RELEASE, EBUSY, "the guest has references mapped: those stay" },
+	{ XGM_CALL_GRANT_RELEASE, ETIMEDOUT, "the guest had references mapped for all of that time: those stay" },
+	{ XGM_CALL_GRANT_RELEASE, EINTR, "a signal came before the guest had unmapped all: call again to wait on" },
 
 	{ 0, ENOTTY, "the descriptor is not of the kind that the call is for" },
 	{ 0, E2BIG, "the driver is older than what was asked of it" },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libxengpumem: lending host memory to Xen guests, and using theirs as dma-bufs,
- * from C and C++.
+ * libxengpumem: lending host memory to Xen guests, or granting it, and using
+ * theirs as dma-bufs, from C and C++.
  *
  * A thin layer over <xen/gpumem.h>, whose flags and structures it uses: one
  * function for each call, which takes arguments in place of a structure; what
@@ -183,6 +183,25 @@ int xgm_export_query(int fd, uint32_t id,
 int xgm_export_next(int fd, uint32_t id,
 		    struct xen_gpumem_export_query *query, size_t size);
 
+/* --- grants: xgm_grant(3) -------------------------------------------------- */
+
+/*
+ * Give the fd's guest references for @count pages of a dma-buf of the host's,
+ * from its byte @offset on, to be mapped by the guest itself.  The buffer is held
+ * in place.  @flags: XEN_GPUMEM_GRANT_*.  @refs: room for @count, a result that
+ * must be wanted.  @id: a result, for the release on this fd.  @failed: a result,
+ * also of a call that fails: the index of the page that was the cause, or not
+ * less than @count if none was.
+ */
+int xgm_grant(int fd, int dmabuf, uint64_t offset, uint32_t count,
+	      uint32_t flags, uint32_t *refs, uint32_t *id, uint32_t *failed);
+/*
+ * Take references back, and wait @wait_ms milliseconds, at most
+ * XEN_GPUMEM_GRANT_MAX_WAIT_MS, for those that the guest has mapped.  @left: a
+ * result, also of a call that fails: how many that still are.
+ */
+int xgm_grant_release(int fd, uint32_t id, uint32_t wait_ms, uint32_t *left);
+
 /* --- events: xgm_event(3) -------------------------------------------------- */
 
 /* Milliseconds; negative: for ever.  Return: 1 there is something to read, 0 not */
@@ -309,6 +328,8 @@ enum xgm_call {
 	XGM_CALL_EXPORT_FRAMES,
 	XGM_CALL_EXPORT_REVOKE,
 	XGM_CALL_EXPORT_QUERY,
+	XGM_CALL_GRANT,
+	XGM_CALL_GRANT_RELEASE,
 };
 
 /*

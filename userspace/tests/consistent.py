@@ -27,6 +27,7 @@ SECTIONS = {
     "populate": ["POPULATE"], "event": ["EVENT", "EVENT_READ"],
     "export_grants": ["EXPORT_GRANTS"], "export_frames": ["EXPORT_FRAMES"],
     "export_revoke": ["EXPORT_REVOKE"], "export_query": ["EXPORT_QUERY"],
+    "grant": ["GRANT"], "grant_release": ["GRANT_RELEASE"],
 }
 # Functions whose errors are not those of a call.
 PAGES = {"xgm_domain": ["NODE_OPEN", "DOMAIN_OPEN", "DOMAIN_DERIVE",
@@ -35,6 +36,7 @@ PAGES = {"xgm_domain": ["NODE_OPEN", "DOMAIN_OPEN", "DOMAIN_DERIVE",
          "xgm_bind": ["BIND", "BIND_FD", "UNBIND", "POPULATE"],
          "xgm_export": ["EXPORT_GRANTS", "EXPORT_FRAMES", "EXPORT_REVOKE",
                         "EXPORT_QUERY"],
+         "xgm_grant": ["GRANT", "GRANT_RELEASE"],
          "xgm_event": ["EVENT", "EVENT_READ"],
          "xgm_query": ["WINDOW_QUERY"], "xengpumem": [None]}
 

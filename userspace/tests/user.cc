@@ -13,7 +13,7 @@ int main()
 	struct xgm_limits limits = {};
 	struct xgm_attempt attempt = {};
 	struct xen_gpumem_export_query query = {};
-	uint32_t failed;
+	uint32_t failed, ref;
 	char why[200];
 
 	limits.size = sizeof(limits);
@@ -28,6 +28,9 @@ int main()
 	if (xgm_export_grants(-1, nullptr, 0, 0, nullptr, &failed) != -EBADF ||
 	    xgm_export_query(-1, 1, &query, sizeof(query)) != -EBADF)
 		return 4;
+	if (xgm_grant(-1, -1, 0, 1, 0, &ref, nullptr, &failed) != -EBADF ||
+	    xgm_grant_release(-1, 1, 0, nullptr) != -EBADF)
+		return 5;
 	if (xgm_explain(-1, &attempt, -EINVAL, why, sizeof(why)) <= 0 ||
 	    std::strcmp(why, "no right was asked for"))
 		return 3;
