@@ -636,7 +636,7 @@ int xgm_explain(int fd, const struct xgm_attempt *attempt, int err, char *buf,
 	if (size)
 		buf[0] = '\0';
 	err = abs(err);
-	if (xgm_explain_export(&w, err))
+	if (xgm_explain_export(&w, err) || xgm_explain_grant(&w, err))
 		return text.len;
 	for (size_t i = 0; i < ARRAY_SIZE(explainers); i++)
 		if (explainers[i].err == err && explainers[i].explain(&w))

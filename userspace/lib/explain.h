@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files share that explain, explain.c, explain-export.c and seen.c: an
- * attempt under examination, and how to look at a few things.
+ * What the files share that explain, explain.c, explain-export.c,
+ * explain-grant.c and seen.c: an attempt under examination, and how to look at a
+ * few things.
  *
  * A function that explains looks at the causes of one errno, and returns whether
  * it has said which it was.
@@ -53,6 +54,10 @@ bool xgm_explain_write(const struct why *w);
 /* explain-export.c */
 /* @err of an attempt that is one of export's */
 bool xgm_explain_export(const struct why *w, int err);
+
+/* explain-grant.c */
+/* Likewise, of grants' */
+bool xgm_explain_grant(const struct why *w, int err);
 
 /* explain.c: each says what it finds, and returns whether it has */
 /* The descriptor has not all rights that are @wanted. */

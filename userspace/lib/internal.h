@@ -9,10 +9,11 @@
  *   names.c     names of numbers
  *   strerror.c  what an errno means, by call: one table
  *   explain.c   which of several causes it was; explain-export.c: of exports;
- *               seen.c: as far as /proc and /sys tell, which look.c looks at
+ *               explain-grant.c: of grants; seen.c: as far as /proc and /sys
+ *               tell, which look.c looks at
  *
- * No file has state.  Data flows one way: explain, explain-export, seen -> look,
- * strerror, usage, export -> calls.
+ * No file has state.  Data flows one way: explain*, seen -> look, strerror, usage,
+ * export -> calls.
  */
 #ifndef XENGPUMEM_INTERNAL_H
 #define XENGPUMEM_INTERNAL_H

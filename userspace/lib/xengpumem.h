@@ -343,20 +343,22 @@ const char *xgm_strerror(enum xgm_call call, int err);
  * @size: sizeof(struct xgm_attempt)
  * @call: enum xgm_call
  * @window: id
- * @flags: of BIND, POPULATE and the calls of export; EVENT: those of the
- *	binding
+ * @flags: of BIND, POPULATE, the calls of export and GRANT; EVENT: those of
+ *	the binding
  * @policy: of WINDOW_ADD and BIND
- * @source: BIND_FD: the file
+ * @source: BIND_FD: the file; GRANT: the dma-buf
  * @gpa: guest address
- * @offset: in the window; POPULATE: where it stopped
+ * @offset: in the window; POPULATE: where it stopped; GRANT: in the buffer
  * @length: bytes
  * @address: BIND; BIND_FD: in the file; POPULATE, EVENT: what is bound at
  *	@offset, or zero if that is not known
  * @domid: DOMAIN_OPEN
  * @limits: DOMAIN_OPEN and _DERIVE
- * @id: EXPORT_REVOKE and _QUERY: which
- * @count: EXPORT_GRANTS: references; EXPORT_FRAMES: ranges
- * @failed: EXPORT_GRANTS and _FRAMES: what the call has stored there
+ * @id: EXPORT_REVOKE, EXPORT_QUERY and GRANT_RELEASE: which
+ * @count: EXPORT_GRANTS: references; EXPORT_FRAMES: ranges; GRANT: pages;
+ *	GRANT_RELEASE: those that are left, as the call has stored it
+ * @failed: EXPORT_GRANTS, EXPORT_FRAMES and GRANT: what the call has stored
+ *	there
  * @refs: EXPORT_GRANTS
  * @frames: EXPORT_FRAMES
  */
