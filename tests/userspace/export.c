@@ -98,22 +98,6 @@ static void questions(void)
 
 /* --- words ----------------------------------------------------------------- */
 
-/* What is said of an attempt that is known to have failed so. */
-static void says(int line, int fd, struct xgm_attempt a, int err,
-		 const char *what)
-{
-	char said[600];
-	int n;
-
-	a.size = sizeof(a);
-	n = xgm_explain(fd, &a, -err, said, sizeof(said));
-	if (n != (int)strlen(said) || !strstr(said, what))
-		FAIL("line %d: %s: no '%s' in: %s", line, xgt_errname(err),
-		     what, said);
-}
-
-#define SAYS(fd, err, what, ...) \
-	says(__LINE__, fd, (struct xgm_attempt){ __VA_ARGS__ }, err, what)
 #define OF_GRANTS(...)	.call = XGM_CALL_EXPORT_GRANTS, .refs = refs, \
 			.count = 4, __VA_ARGS__
 #define OF_FRAMES(...)	.call = XGM_CALL_EXPORT_FRAMES, .frames = frames, \
@@ -228,28 +212,6 @@ static const char *file_of(const char *text)
 		 fd);
 	return path[n % 8];
 }
-
-/* One line with a cause, and a status that says whose fault it is. */
-static void refuses(int line, int status, const char *what,
-		    const char *const argv[])
-{
-	struct program p;
-	const char *err;
-	int got;
-
-	program_start(&p, argv);
-	got = program_wait(&p);
-	err = program_err(&p);
-	if (got != status || lines(err) != 1 || *program_out(&p) ||
-	    strncmp(err, "xen-gpumem: ", 12) || !strstr(err, what))
-		FAIL("line %d: status %d, no '%s' in: %s%s", line, got, what,
-		     err, program_out(&p));
-	program_close(&p);
-}
-
-#define REFUSES(status, what, ...) \
-	refuses(__LINE__, status, what, \
-		(const char *const[]){ TOOL, __VA_ARGS__, NULL })
 
 static void bad_input(void)
 {

@@ -178,6 +178,49 @@ const char *tool_run(int status, const char *const argv[])
 }
 
 /**
+ * refuses - run the tool, which must refuse
+ * @line: in the source, of the caller
+ * @status: its exit status: 1 it cannot be done, 2 it makes no sense
+ * @what: a part of the one line that it prints
+ * @argv: its path and arguments
+ */
+void refuses(int line, int status, const char *what, const char *const argv[])
+{
+	struct program p;
+	const char *err;
+	int got;
+
+	program_start(&p, argv);
+	got = program_wait(&p);
+	err = program_err(&p);
+	if (got != status || lines(err) != 1 || *program_out(&p) ||
+	    strncmp(err, "xen-gpumem: ", 12) || !strstr(err, what))
+		FAIL("line %d: status %d, no '%s' in: %s%s", line, got, what,
+		     err, program_out(&p));
+	program_close(&p);
+}
+
+/**
+ * says - what the library says of a call that is known to have failed
+ * @line: in the source, of the caller
+ * @fd: what it was made on
+ * @a: the call
+ * @err: its error
+ * @what: a part of the text
+ */
+void says(int line, int fd, struct xgm_attempt a, int err, const char *what)
+{
+	char said[600];
+	int n;
+
+	a.size = sizeof(a);
+	n = xgm_explain(fd, &a, -err, said, sizeof(said));
+	if (n != (int)strlen(said) || !strstr(said, what))
+		FAIL("line %d: %s: no '%s' in: %s", line, xgt_errname(err),
+		     what, said);
+}
+
+/**
  * lines - how many lines a text has
  * @text: the text
  */

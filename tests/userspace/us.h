@@ -42,6 +42,21 @@ void program_close(struct program *p);
 	tool_run(status, (const char *const[]){ TOOL, __VA_ARGS__, NULL })
 const char *tool_run(int status, const char *const argv[]);
 
+/*
+ * Run the tool, which must not do what it is told: it ends with @status, 1 or 2 by
+ * whose fault it is, and prints nothing but one line, with @what in it.
+ */
+#define REFUSES(status, what, ...) \
+	refuses(__LINE__, status, what, \
+		(const char *const[]){ TOOL, __VA_ARGS__, NULL })
+void refuses(int line, int status, const char *what,
+	     const char *const argv[]);
+
+/* xgm_explain() says @what of a call that is known to have failed so. */
+#define SAYS(fd, err, what, ...) \
+	says(__LINE__, fd, (struct xgm_attempt){ __VA_ARGS__ }, err, what)
+void says(int line, int fd, struct xgm_attempt a, int err, const char *what);
+
 unsigned int lines(const char *text);
 /* No line may be wider than a terminal. */
 void fits(const char *text);

@@ -421,28 +421,6 @@ static void top(void)
 
 /* --- what cannot be --------------------------------------------------------- */
 
-/* One line with a cause, and a status that says whose fault it is. */
-static void refuses(int line, int status, const char *what,
-		    const char *const argv[])
-{
-	struct program p;
-	const char *err;
-	int got;
-
-	program_start(&p, argv);
-	got = program_wait(&p);
-	err = program_err(&p);
-	if (got != status || lines(err) != 1 || *program_out(&p) ||
-	    strncmp(err, "xen-gpumem: ", 12) || !strstr(err, what))
-		FAIL("line %d: status %d, no '%s' in: %s%s", line, got, what,
-		     err, program_out(&p));
-	program_close(&p);
-}
-
-#define REFUSES(status, what, ...) \
-	refuses(__LINE__, status, what, \
-		(const char *const[]){ TOOL, __VA_ARGS__, NULL })
-
 static void bad_input(void)
 {
 	/* It has nothing to do, and would take the processor from us. */
