@@ -117,9 +117,25 @@ static void causes(void)
 	mock_end();
 }
 
+/* --- the tool -------------------------------------------------------------- */
+
+static void run(void)
+{
+	mock_begin(1);
+	REFUSES(2, "rights are lend, remove, export-grants, export-frames and grant",
+		"run", "7", "--rights", "grants", "--", "/bin/true");
+	REFUSES(2, "--max-grants is a number from 1 to 4294967295", "run", "7",
+		"--rights", "grant", "--max-grants", "0", "--", "/bin/true");
+	REFUSES(1, "no descriptor for domain 7: this driver knows the right, but cannot give it: grant (EOPNOTSUPP)",
+		"run", "7", "--rights", "lend,grant", "--max-grants", "5",
+		"--", "/bin/true");
+	mock_end();
+}
+
 static const struct xgt_test tests[] = {
 	{ "U2-grant-refused", "U2,E10,S1", refused, 0, 0 },
 	{ "U6-grant-explained", "U6,U2", causes, 0, 0 },
+	{ "U6-tool-grant-run", "U6,U2", run, 0, 0 },
 };
 
 XGT_MAIN(tests)

@@ -48,7 +48,7 @@ _xen_gpumem()
 		return ;;
 	-R | --rights)
 		COMPREPLY=($(compgen -W 'lend remove export-grants export-frames
-			lend,remove lend,export-grants' -- "$cur"))
+			grant lend,remove lend,export-grants' -- "$cur"))
 		return ;;
 	-g | --refs | -o | --output)
 		COMPREPLY=($(compgen -f -- "$cur"))
@@ -67,7 +67,7 @@ _xen_gpumem()
 		--json --' ;;
 	run) options='--user --rights --range --ref-range --frame-range
 		--max-windows --max-bindings --max-bytes --max-exports
-		--max-export-bytes --generation --' ;;
+		--max-export-bytes --max-grants --generation --' ;;
 	trace) options='--json --window --buffer' ;;
 	selftest) options='--seconds' ;;
 	help)

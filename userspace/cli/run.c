@@ -182,7 +182,7 @@ static int parse_option(struct run *r, int opt, char **argv)
 	case 'R':
 		if (!xgm_rights_parse(optarg, &r->limits.rights))
 			return 0;
-		return bad("rights are lend, remove, export-grants and export-frames, with commas between, not '%s'",
+		return bad("rights are lend, remove, export-grants, export-frames and grant, with commas between, not '%s'",
 			   optarg);
 	case 'W':
 		ret = parse_number("--max-windows", optarg, 1, UINT32_MAX, &n);
@@ -203,6 +203,10 @@ static int parse_option(struct run *r, int opt, char **argv)
 	case 'X':
 		return parse_bytes("--max-export-bytes", optarg,
 				   &r->limits.max_export_bytes);
+	case 'n':
+		ret = parse_number("--max-grants", optarg, 1, UINT32_MAX, &n);
+		r->limits.max_grants = n;
+		return ret;
 	case 'g':
 		return parse_number("--generation", optarg, 1, UINT64_MAX,
 				    &r->limits.generation);
@@ -229,6 +233,7 @@ static int run_main(int argc, char **argv)
 		{ "frame-range", required_argument, NULL, 'f' },
 		{ "max-exports", required_argument, NULL, 'x' },
 		{ "max-export-bytes", required_argument, NULL, 'X' },
+		{ "max-grants", required_argument, NULL, 'n' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct run r = {
@@ -275,7 +280,7 @@ const struct command run_command = {
 	"guest in XEN_GPUMEM_DOMID.  The descriptor is all that it needs.\n\n"
 	"  -u, --user USER        NAME of /etc/passwd, UID or UID:GID to run it as\n"
 	"  -R, --rights RIGHTS    lend (default), remove, export-grants,\n"
-	"                         export-frames, or several with commas\n"
+	"                         export-frames, grant, or several with commas\n"
 	"  -r, --range GPA+BYTES  lend there only; may be given several times, as\n"
 	"                         may the next two\n"
 	"  --ref-range FIRST+N    export these grant references only\n"
@@ -285,6 +290,7 @@ const struct command run_command = {
 	"  -M, --max-bytes BYTES  in all bindings together\n"
 	"  --max-exports N        at a time\n"
 	"  --max-export-bytes BYTES    in them together\n"
+	"  --max-grants N         references, at a time\n"
 	"  -g, --generation N     only if that is the guest's generation\n",
 	run_main,
 };
