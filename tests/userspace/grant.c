@@ -132,10 +132,36 @@ static void run(void)
 	mock_end();
 }
 
+static void looks(void)
+{
+	const struct xgm_limits l = { .size = sizeof(l), .rights = LEND,
+				      .max_grants = 9 };
+	const struct json *j;
+	const char *text;
+
+	mock_begin(1);
+	text = tool(1, "status");
+	has(text, "\ngrant        no: the mock has no grants\n");
+	fits(text);
+	CHECK(!json_bool(json_parse(tool(1, "status", "--json"), NULL),
+			 "module.grants"));
+
+	CHECK(xgm_domain_derive(xgt_dom, &l) >= 0);
+	j = json_parse(tool(0, "list", "--json"), NULL);
+	CHECK_EQ(json_length(j, "grants"), 0);
+	CHECK_EQ(json_number(j, "domains.0.holders.0.grants.used"), 0);
+	CHECK(json_is_null(j, "domains.0.holders.0.grants.limit"));
+	CHECK_EQ(json_number(j, "domains.0.holders.1.grants.limit"), 9);
+	/* Of what may not grant nothing is said about grants. */
+	has_not(tool(0, "list"), "grant");
+	mock_end();
+}
+
 static const struct xgt_test tests[] = {
 	{ "U2-grant-refused", "U2,E10,S1", refused, 0, 0 },
 	{ "U6-grant-explained", "U6,U2", causes, 0, 0 },
 	{ "U6-tool-grant-run", "U6,U2", run, 0, 0 },
+	{ "U4-tool-grant-looks", "U4", looks, 0, 0 },
 };
 
 XGT_MAIN(tests)

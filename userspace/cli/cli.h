@@ -10,7 +10,7 @@
  *   tracing.c   the kernel's tracing; traceline.c: what it says
  *   status.c list.c top.c lend.c export.c run.c trace.c selftest.c
  *               a command each
- *   list-export.c   a part of list
+ *   list-export.c list-grant.c   parts of list
  *
  * A command returns the exit status: 0, FAILED, or BAD_INPUT after one line that
  * names the cause and what to do.

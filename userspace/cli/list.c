@@ -2,7 +2,7 @@
 /*
  * xen-gpumem list: which guests have windows, what is bound in them, and which
  * processes hold the descriptors; which of their pages are exported, and who has
- * those (list-export.c).
+ * those (list-export.c); what is granted to them (list-grant.c).
  */
 #include <stdlib.h>
 
@@ -19,10 +19,9 @@ struct what {
 void tell_use(const char *what, const struct xgm_use *use)
 {
 	if (use->limit == XGM_NO_LIMIT)
-		printf("%llu %s%s, ", (ull)use->used, what,
-		       plural(use->used));
+		printf("%llu %s%s", (ull)use->used, what, plural(use->used));
 	else
-		printf("%llu of %llu %s%s, ", (ull)use->used, (ull)use->limit,
+		printf("%llu of %llu %s%s", (ull)use->used, (ull)use->limit,
 		       what, plural(use->limit));
 }
 
@@ -32,15 +31,16 @@ void tell_bytes(const struct xgm_use *use)
 
 	human(used, use->used);
 	if (use->limit == XGM_NO_LIMIT)
-		printf("%s in them", used);
+		printf(", %s in them", used);
 	else
-		printf("%s of %s in them", used, human(limit, use->limit));
+		printf(", %s of %s in them", used, human(limit, use->limit));
 }
 
 static void tell_lending(const struct view_holder *h)
 {
 	fputs("    ", stdout);
 	tell_use("window", &h->usage.windows);
+	fputs(", ", stdout);
 	tell_use("binding", &h->usage.bindings);
 	tell_bytes(&h->usage.bytes);
 	if (h->usage.events)
@@ -56,9 +56,10 @@ static void tell_holder(const struct view_holder *h)
 	xgm_rights_format(h->usage.rights, rights, sizeof(rights));
 	printf("  held by %s, process %d, as fd %d: may %s\n",
 	       plain(comm, h->comm), h->pid, h->fd, rights);
-	if (h->usage.rights & ~RIGHTS_EXPORT)
+	if (h->usage.rights & RIGHTS_LEND)
 		tell_lending(h);
 	tell_exports(h);
+	tell_grants(h);
 }
 
 static void tell_window(const struct view_window *w)
@@ -146,6 +147,7 @@ static void json_holder(struct json *j, const struct view_holder *h)
 	json_use(j, "windows", &h->usage.windows);
 	json_use(j, "bindings", &h->usage.bindings);
 	json_use(j, "bytes", &h->usage.bytes);
+	json_use(j, "grants", &h->usage.grants);
 	json_exports(j, h);
 	json_end(j, '}');
 }
@@ -230,9 +232,23 @@ static void json_domain(struct json *j, const struct view_domain *d,
 
 /* -------------------------------------------------------------------------- */
 
-static bool wanted(const struct what *what, const struct view_domain *d)
+static bool wanted(const struct what *what, uint16_t domid)
 {
-	return !what->only || d->domid == what->domid;
+	return !what->only || domid == what->domid;
+}
+
+/* Also of guests that nobody has a descriptor for. */
+static void tell_all_granted(const struct view *v, const struct what *what,
+			     struct json *j)
+{
+	for (size_t i = 0; i < v->nr_grants; i++) {
+		if (!wanted(what, v->grants[i].domid))
+			continue;
+		if (what->json)
+			json_granted(j, &v->grants[i]);
+		else
+			tell_granted(&v->grants[i]);
+	}
 }
 
 static void tell(const struct view *v, const struct what *what)
@@ -245,7 +261,7 @@ static void tell(const struct view *v, const struct what *what)
 		json_begin(&j, "domains", '[');
 	}
 	for (size_t i = 0; i < v->nr_domains; i++) {
-		if (!wanted(what, &v->domains[i]))
+		if (!wanted(what, v->domains[i].domid))
 			continue;
 		n++;
 		if (what->json)
@@ -255,6 +271,9 @@ static void tell(const struct view *v, const struct what *what)
 	}
 	if (what->json) {
 		json_end(&j, ']');
+		json_begin(&j, "grants", '[');
+		tell_all_granted(v, what, &j);
+		json_end(&j, ']');
 		if (!what->only)
 			json_buffers(&j, v);
 		json_end(&j, '}');
@@ -262,6 +281,7 @@ static void tell(const struct view *v, const struct what *what)
 	}
 	if (!n)
 		puts("nobody lends anything");
+	tell_all_granted(v, what, NULL);
 	if (!what->only)
 		tell_buffers(v);
 }
@@ -299,8 +319,10 @@ static int list_main(int argc, char **argv)
 	/* Whose pages they are, a dma-buf does not say. */
 	if (!ret && !what.only)
 		buffers_find(&view);
-	if (!ret)
+	if (!ret) {
+		grants_find(&view);
 		tell(&view, &what);
+	}
 	view_free(&view);
 	return ret;
 }
@@ -310,9 +332,9 @@ const struct command list_command = {
 	"guests, their windows, bindings, exports, and who holds them",
 	"For each guest (or only DOMID): the processes that hold a descriptor for\n"
 	"it, with its rights, what it uses of its limits, and what was exported\n"
-	"through it; the windows, with what the guest has of them now.  Without\n"
-	"DOMID also the dma-bufs of guests' pages, and the processes that have\n"
-	"them.\n\n"
+	"through it; the windows, with what the guest has of them now; the host's\n"
+	"dma-bufs that it has grant references for.  Without DOMID also the dma-bufs\n"
+	"of guests' pages, and the processes that have them.\n\n"
 	"  -b, --bindings  every binding, too: there can be many\n"
 	"  -j, --json      for programs\n",
 	list_main,

@@ -162,6 +162,27 @@ static void domain_take(struct view *v, const char *folder)
 	v->domains[v->nr_domains - 1] = d;
 }
 
+static void grant_line(struct view *v, struct view_domain *d,
+		       const char *line)
+{
+	struct view_grant g = { .id = 0 };
+
+	(void)d;
+	if (sscanf(line, "%" SCNu16 " generation %" SCNx64 " id %" SCNu32
+		   " pages %" SCNu64 " left %" SCNu32, &g.domid,
+		   &g.generation, &g.id, &g.pages, &g.left) != 5)
+		return;
+	g.readonly = strstr(line, " readonly");
+	g.ending = strstr(line, " ending");
+	v->grants = view_append(v->grants, &v->nr_grants, sizeof(g));
+	v->grants[v->nr_grants - 1] = g;
+}
+
+void grants_find(struct view *view)
+{
+	each_line(view, NULL, ".", "grants", grant_line);
+}
+
 static int cannot_look(int err)
 {
 	if (err == EACCES)
@@ -218,5 +239,6 @@ void view_free(struct view *view)
 	for (size_t i = 0; i < view->nr_buffers; i++)
 		free(view->buffers[i].users);
 	free(view->buffers);
+	free(view->grants);
 	*view = (struct view){ .nr_domains = 0 };
 }

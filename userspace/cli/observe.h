@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What can be seen of lending and export from outside: struct view is one look
- * at all of it.  debugfs tells of windows and bindings, /proc of descriptors and
- * who holds them; where a window's pages lie (RAM, VRAM), whose it is, and what
+ * What can be seen of lending, export and grants from outside: struct view is
+ * one look at all of it.  debugfs tells of windows, bindings and grants, /proc of
+ * descriptors and who holds them; where a window's pages lie (RAM, VRAM), whose it is, and what
  * was exported, tells a query through the holder's own descriptor, which is
  * borrowed for a moment.  /proc also tells who has dma-bufs of guests' pages:
  * they outlive the descriptors that made them.
@@ -19,6 +19,7 @@
 #define SLOTS_MAX	64
 /* Of one descriptor; there are more than anybody wants to read about. */
 #define EXPORTS_MAX	1024
+#define RIGHTS_LEND	(XEN_GPUMEM_RIGHT_LEND | XEN_GPUMEM_RIGHT_REMOVE)
 #define RIGHTS_EXPORT	(XEN_GPUMEM_RIGHT_EXPORT_GRANTS | \
 			 XEN_GPUMEM_RIGHT_EXPORT_FRAMES)
 
@@ -79,6 +80,16 @@ struct view_buffer {
 	size_t nr_users;
 };
 
+/* A dma-buf of the host's that a guest has references for. */
+struct view_grant {
+	uint16_t domid;
+	uint64_t generation;
+	uint32_t id;			/* of the descriptor that gave them */
+	uint64_t pages;
+	uint32_t left;			/* references that did not end */
+	bool readonly, ending;
+};
+
 struct view_domain {
 	uint16_t domid;
 	uint64_t generation;
@@ -97,6 +108,8 @@ struct view {
 	size_t nr_domains;
 	struct view_buffer *buffers;
 	size_t nr_buffers;
+	struct view_grant *grants;
+	size_t nr_grants;
 	unsigned int nr_slots;
 	uint64_t slot_us[SLOTS_MAX];	/* ends of the histograms' slots */
 	double when;
@@ -105,6 +118,8 @@ struct view {
 /* 0, or FAILED after saying why.  Ended by view_free(), also then. */
 int view_take(struct view *view);
 void view_free(struct view *view);
+/* Not a part of view_take(), as few want to know it. */
+void grants_find(struct view *view);
 
 /* holders.c */
 void holders_find(struct view *view);
@@ -128,6 +143,11 @@ void tell_exports(const struct view_holder *h);
 void tell_buffers(const struct view *v);
 void json_exports(struct json *j, const struct view_holder *h);
 void json_buffers(struct json *j, const struct view *v);
+
+/* list-grant.c */
+void tell_grants(const struct view_holder *h);
+void tell_granted(const struct view_grant *g);
+void json_granted(struct json *j, const struct view_grant *g);
 
 /* list.c */
 /* Of those that @what is the name of one of: how many, and bytes in them. */

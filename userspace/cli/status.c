@@ -4,8 +4,8 @@
  *
  * From the bottom up: Xen, its ability to lend, the module, the device node,
  * debugfs.  What is missing comes with a remedy; what is above it is then not
- * looked at, as it cannot be there.  That guests' pages cannot be exported is
- * told, but nothing is missing for lending then.
+ * looked at, as it cannot be there.  That guests' pages cannot be exported, or
+ * nothing be granted to them, is told, but nothing is missing for lending then.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -114,6 +114,12 @@ static bool exports_frames(const struct status *s)
 	return exports_grants(s) && (!s->pv || s->dom0);
 }
 
+/* And can theirs be dma-bufs of the host's? */
+static bool grants(const struct status *s)
+{
+	return !s->info_err && (s->info.out_features & XEN_GPUMEM_FEAT_GRANT);
+}
+
 static void judge_hypervisor(struct status *s)
 {
 	if (!s->xen && !is_mock(s))
@@ -195,6 +201,15 @@ static const char *exporting(const struct status *s)
 	return "by grants, by frames";
 }
 
+static const char *granting(const struct status *s)
+{
+	if (is_mock(s))
+		return "no: the mock has no grants";
+	if (!grants(s))
+		return "no: this driver does not know of it";
+	return "dma-bufs that can be held in system memory";
+}
+
 static void tell_text(const struct status *s)
 {
 	char features[128], size[16];
@@ -220,6 +235,7 @@ static void tell_text(const struct status *s)
 		       s->info.out_max_bindings,
 		       plural(s->info.out_max_bindings));
 		printf("export       %s\n", exporting(s));
+		printf("grant        %s\n", granting(s));
 	}
 	for (size_t i = 0; i < s->nr_problems; i++)
 		printf("\n! %s\n  -> %s\n", s->problems[i].what,
@@ -249,6 +265,7 @@ static void tell_driver(struct json *j, const struct status *s)
 		json_number(j, "max_window_bytes", s->info.out_max_window);
 		json_bool(j, "exports_grants", exports_grants(s));
 		json_bool(j, "exports_frames", exports_frames(s));
+		json_bool(j, "grants", grants(s));
 	}
 	json_end(j, '}');
 }
@@ -306,6 +323,7 @@ const struct command status_command = {
 	"status", "[--json]", "does lending work here, and what is missing?",
 	"Looks at Xen, the hypervisor's ability to lend, the module, its device\n"
 	"node and debugfs.  What is missing is told with a remedy, and the exit\n"
-	"status is 1 then.  Also: which pages of guests can be exported here.\n",
+	"status is 1 then.  Also: which pages of guests can be exported here, and\n"
+	"what can be granted to them.\n",
 	status_main,
 };
