@@ -12,6 +12,7 @@
 
 #include <drm/drm.h>
 
+#include "kms.h"
 #include "us.h"
 
 #define PAGES	16U
