@@ -397,7 +397,7 @@ static void bad_input(void)
 		{ { TOOL, "run", "7", "--user", "nemo", "--", "/bin/true" }, "no user 'nemo'" },
 		{ { TOOL, "run", "7", "--user", "1:x", "--", "/bin/true" }, "UID:GID" },
 		{ { TOOL, "run", "7", "-r", "0x1000", "--", "/bin/true" }, "ADDRESS+LENGTH" },
-		{ { TOOL, "run", "7", "-R", "all", "--", "/bin/true" }, "rights are lend, remove, export-grants and" },
+		{ { TOOL, "run", "7", "-R", "all", "--", "/bin/true" }, "rights are lend, remove, export-grants, export-frames and" },
 		{ { TOOL, "run", "7", "-M", "5000", "--", "/bin/true" }, "multiple of 4096" },
 		{ { TOOL, "run", "7", "--", "/bin/nowhere" }, "no command '/bin/nowhere'" },
 		{ { TOOL, "trace", "-w", "64" }, "--window needs DOMID" },
