@@ -4,9 +4,7 @@
  *
  * The default policy, with our patch, gives dom0 that permission over domains
  * labelled domU_t, which is what every guest is that nobody labels, and not
- * over isolated_domU_t.  Dom0 may do the same to both in all other respects.  To
- * the domain of a device model, dm_dom_t, it gives all that such a one needs,
- * and not that.
+ * over isolated_domU_t.  Dom0 may do the same to both in all other respects.
  *
  * S2: and who has lost it over a guest cannot know any more that its number is
  * still the same guest's, so grants to that number end.
@@ -116,68 +114,10 @@ static void grants_denied(void)
 	guest_destroy(&g);
 }
 
-/* --- the domain of a device model ------------------------------------------------------ */
-
-static struct xgt_guest stub;
-static struct xgt_mailbox box;
-
-/* Any command, made by that domain. */
-static long stub_op(uint16_t cmd, int domid)
-{
-	struct xen_lend_op op = { .cmd = cmd, .domid = domid };
-
-	memcpy((void *)box.page->data, &op, sizeof(op));
-	box_start(&box, 0, XG_CMD_HYPERCALL, (uint64_t[XG_ARGS]){
-		  __HYPERVISOR_memory_op, XENMEM_lend_op, XG_BUFFER });
-	return box_ok(box_wait(&box, 0), "the stub", __FILE__, __LINE__).v[0];
-}
-
-/*
- * The mailbox is lent to it, which the policy does not allow either: that has to
- * happen while nobody enforces it.
- */
-static void stub_start(void)
-{
-	struct xen_gpumem_open_domain limits = {
-		.rights = XEN_GPUMEM_RIGHT_LEND,
-	};
-	int fd;
-
-	OK(flask_op(FLASK_SETENFORCE, false));
-	if (!guest_start(&stub, "xgt-dm", 1, "seclabel = "
-			 "\"system_u:system_r:dm_dom_t\""))
-		FAIL("%s", "the device model's domain did not start");
-	fd = gm_open_domain(stub.domid, &limits);
-	if (fd < 0)
-		FAIL("opening it: %s", xgt_errname(-fd));
-	box_open(&box, fd, 1);
-	OK(xen_set_target(stub.domid, xgt_guest.domid));
-}
-
-static void device_model(void)
-{
-	stub_start();
-	/* Control: it asks properly, and gets an answer. */
-	OK(stub_op(XEN_LEND_query, xgt_guest.domid));
-	OK(stub_op(XEN_LEND_query, DOMID_SELF));
-	OK(flask_op(FLASK_SETENFORCE, true));
-	for (uint16_t cmd = 0; cmd <= XEN_LEND_inspect; cmd++) {
-		ERR(stub_op(cmd, xgt_guest.domid), EPERM);
-		ERR(stub_op(cmd, 0), EPERM);
-	}
-	OK(stub_op(XEN_LEND_query, DOMID_SELF));
-	OK(flask_op(FLASK_SETENFORCE, false));
-	OK(stub_op(XEN_LEND_query, xgt_guest.domid));
-	guest_destroy(&stub);
-	OK(flask_op(FLASK_SETENFORCE, true));
-}
-
 static const struct xgt_test tests[] = {
 	{ "L10-flask-allowed", "L10", allowed, XGT_GUEST, 0 },
 	{ "L10-flask-denied", "L10", denied, XGT_BARE, 0 },
 	{ "S2-grants-flask", "S2,E10", grants_denied, 0, 0 },
-	{ "L10-flask-device-model", "L10", device_model,
-	  XGT_BARE | XGT_ENDS_GUEST, 0 },
 };
 
 XGT_MAIN(tests)
