@@ -47,6 +47,33 @@ static void contents(void)
 	guest_unshare(0);
 }
 
+/* The guest shares by the library that Xen has for it. */
+static void shared_by_library(void)
+{
+	uint32_t *refs = guest_share_by(0, PAGES, XG_SHARE_LIBRARY |
+					XG_SHARE_WRITABLE);
+	int dom = ex_open(NULL, 0, 0, 0);
+	int fd = ex_make(dom, refs, PAGES, 0, NULL);
+	volatile uint64_t *p = map_shared(fd, LENGTH);
+
+	cmd_ok(0, XG_CMD_FILL, XGT_SHARED(0), LENGTH, 1);
+	verify(p, LENGTH, 1);
+	fill(p, LENGTH, 2);
+	cmd_ok(1, XG_CMD_CHECK, XGT_SHARED(0), LENGTH, 2);
+	munmap((void *)p, LENGTH);
+	close(fd);
+	guest_unshare(0);
+	/* What it took back is no longer there. */
+	EVENTUALLY(ex_grants(dom, refs, PAGES, 0, NULL) == -ENXIO);
+
+	refs = guest_share_by(0, PAGES, XG_SHARE_LIBRARY);
+	ERR(ex_grants(dom, refs, PAGES, 0, NULL), EACCES);
+	p = ex_map_read(ex_make(dom, refs, PAGES, XEN_GPUMEM_EXPORT_READONLY,
+				NULL), LENGTH);
+	cmd_ok(0, XG_CMD_FILL, XGT_SHARED(0), LENGTH, 3);
+	verify(p, LENGTH, 3);
+}
+
 /* The order of the references is that of the pages, whatever it is. */
 static void scattered(void)
 {
@@ -437,6 +464,7 @@ static void unprivileged(void)
 
 static const struct xgt_test tests[] = {
 	{ "E1-contents", "E1", contents, XGT_GUEST, 0 },
+	{ "E1-libxengnttab", "E1,E9", shared_by_library, XGT_GUEST, 0 },
 	{ "E1-scattered", "E1,E8", scattered, XGT_GUEST, 0 },
 	{ "E5-page-tables", "E3,E5", page_tables, XGT_GUEST, 0 },
 	{ "E5-threads", "E5", threads, XGT_GUEST, 0 },

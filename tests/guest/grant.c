@@ -2,7 +2,7 @@
 /*
  * Pages that the guest shares, and those that are shared with it: through
  * /dev/xen/gntalloc and /dev/xen/gntdev, as libxengnttab's xengntshr and
- * xengnttab calls do it.
+ * xengnttab calls do it, or sharing through these.
  *
  * An area is one allocation, whose pages are ordinary pages of the guest,
  * granted one by one to domain 0; or one mapping of pages that domain 0 has
@@ -15,6 +15,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include <xengnttab.h>
 
 #include "server.h"
 
@@ -60,9 +62,11 @@ static struct area {
 	uint64_t index;			/* then: as gntdev names it */
 	uint32_t count;
 	uint8_t *map;
+	bool library;			/* it is libxengnttab's */
 } areas[XG_SHARED_AREAS];
 
 static int gntalloc = -1, gntdev = -1;
+static xengntshr_handle *library;
 
 /**
  * xg_shared_map - where a part of an area is mapped
@@ -86,10 +90,45 @@ volatile void *xg_shared_map(uint64_t gpa, uint64_t length)
 	return areas[area].map + offset;
 }
 
+/* The library takes back what is unmapped. */
+static void unshare_by_library(struct area *a)
+{
+	xengntshr_unshare(library, a->map, a->alloc->count);
+	free(a->alloc);
+	a->map = NULL;
+	a->alloc = NULL;
+	a->library = false;
+}
+
+static bool share_by_library(struct area *a, uint32_t count, bool writable)
+{
+	if (!library)
+		library = xengntshr_open(NULL, 0);
+	a->alloc = calloc(1, sizeof(*a->alloc) + count * sizeof(uint32_t));
+	if (!library || !a->alloc) {
+		free(a->alloc);
+		a->alloc = NULL;
+		return false;
+	}
+	a->alloc->count = count;
+	a->map = xengntshr_share_pages(library, 0, count, a->alloc->refs,
+				       writable);
+	a->library = a->map;
+	if (a->map)
+		return true;
+	free(a->alloc);
+	a->alloc = NULL;
+	return false;
+}
+
 static void unshare(struct area *a)
 {
 	struct gntalloc_dealloc dealloc;
 
+	if (a->library) {
+		unshare_by_library(a);
+		return;
+	}
 	if (!a->alloc)
 		return;
 	if (a->map)
@@ -152,7 +191,11 @@ void xg_share(struct xg_run *run)
 	/* Of a test that ended without a word. */
 	unshare(&areas[run->arg[0]]);
 	unmap_grants(&areas[run->arg[0]]);
-	if (share(&areas[run->arg[0]], run->arg[1], run->arg[2]))
+	if (run->arg[2] & XG_SHARE_LIBRARY ?
+	    share_by_library(&areas[run->arg[0]], run->arg[1],
+			     run->arg[2] & XG_SHARE_WRITABLE) :
+	    share(&areas[run->arg[0]], run->arg[1],
+		  run->arg[2] & XG_SHARE_WRITABLE))
 		run->status = XG_OK;
 	else
 		run->result[0] = errno;

@@ -32,6 +32,9 @@
 #define XG_SHARED_STRIDE 0x100000000ULL
 #define XG_SHARED_AREAS	8
 
+#define XG_SHARE_WRITABLE	1
+#define XG_SHARE_LIBRARY	2	/* by libxengnttab, if there is one */
+
 #define XG_MAGIC	0x584d4258U
 #define XG_MAX_CPUS	8
 #define XG_ARGS		8
@@ -106,7 +109,7 @@ enum xg_cmd {
 	XG_CMD_BETWEEN,
 	/* In a process of its own, see linux.c.  kind, gpa, length -> by kind */
 	XG_CMD_PROCESS,
-	/* Grant pages to domain 0.  area, pages, writable */
+	/* Grant pages to domain 0.  area, pages, XG_SHARE_* */
 	XG_CMD_SHARE,
 	XG_CMD_UNSHARE,		/* area */
 	/* References of an area, into the mailbox's data.  area, first -> how many */

@@ -245,6 +245,30 @@ int touch_write(volatile uint64_t *p)
 /* --- the guest ---------------------------------------------------------------- */
 
 /**
+ * guest_share_by - have the guest share pages, in some way
+ * @area: number of the area
+ * @pages: how many
+ * @how: XG_SHARE_*
+ *
+ * Return: their grant references, to be freed.
+ */
+uint32_t *guest_share_by(unsigned int area, uint32_t pages, uint32_t how)
+{
+	uint32_t *refs = calloc(pages, sizeof(*refs));
+
+	CHECK(refs != NULL);
+	cmd_ok(0, XG_CMD_SHARE, area, pages, how);
+	for (uint32_t n = 0; n < pages; ) {
+		struct xgt_result r = cmd_ok(0, XG_CMD_REFS, area, n);
+
+		CHECK(r.v[0] > 0 && r.v[0] <= pages - n);
+		memcpy(refs + n, (void *)xgt_box.page->data, r.v[0] * 4);
+		n += r.v[0];
+	}
+	return refs;
+}
+
+/**
  * guest_share - have the guest share pages
  * @area: number of the area
  * @pages: how many
@@ -254,18 +278,7 @@ int touch_write(volatile uint64_t *p)
  */
 uint32_t *guest_share(unsigned int area, uint32_t pages, bool writable)
 {
-	uint32_t *refs = calloc(pages, sizeof(*refs));
-
-	CHECK(refs != NULL);
-	cmd_ok(0, XG_CMD_SHARE, area, pages, writable);
-	for (uint32_t n = 0; n < pages; ) {
-		struct xgt_result r = cmd_ok(0, XG_CMD_REFS, area, n);
-
-		CHECK(r.v[0] > 0 && r.v[0] <= pages - n);
-		memcpy(refs + n, (void *)xgt_box.page->data, r.v[0] * 4);
-		n += r.v[0];
-	}
-	return refs;
+	return guest_share_by(area, pages, writable ? XG_SHARE_WRITABLE : 0);
 }
 
 /**

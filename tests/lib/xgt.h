@@ -438,6 +438,7 @@ int touch_write(volatile uint64_t *p);
 /* Where the guest's commands find an area, and its references. */
 #define XGT_SHARED(area)	(XG_SHARED_BASE + (area) * XG_SHARED_STRIDE)
 uint32_t *guest_share(unsigned int area, uint32_t pages, bool writable);
+uint32_t *guest_share_by(unsigned int area, uint32_t pages, uint32_t how);
 struct xen_gpumem_frames *guest_frames(unsigned int area, uint32_t pages);
 void guest_unshare(unsigned int area);
 
