@@ -434,6 +434,7 @@ static void revoke_race(void)
 struct user {
 	int dom;
 	uint32_t *refs;
+	struct xen_gpumem_frames *frames;
 };
 
 static void as_user(void *arg)
@@ -452,6 +453,9 @@ static void as_user(void *arg)
 	cmd_ok(0, XG_CMD_CHECK, XGT_SHARED(0), LENGTH, 2);
 	OK(ex_revoke(u->dom, id));
 	CHECK_EQ(touched(p), SIGBUS);
+	p = map_shared(ex_make_frames(u->dom, u->frames, PAGES, 0, NULL),
+		       LENGTH);
+	verify(p, LENGTH, 2);
 }
 
 static void unprivileged(void)
@@ -459,7 +463,45 @@ static void unprivileged(void)
 	struct user u = { .dom = ex_open(NULL, 0, 0, 0) };
 
 	u.refs = guest_share(0, PAGES, true);
+	u.frames = guest_frames(0, PAGES);
 	xgt_join(xgt_fork_user(as_user, &u));
+}
+
+/* A fd that was derived: it may do less, and what it does counts above. */
+static void derived(void)
+{
+	uint32_t *refs = guest_share(0, PAGES, true), id;
+	struct xen_gpumem_frames *frames = guest_frames(0, PAGES);
+	struct xen_gpumem_range range = {
+		.right = XEN_GPUMEM_RIGHT_EXPORT_GRANTS, .length = 1,
+		.first = refs[5],
+	};
+	struct xen_gpumem_derive limits = {
+		.rights = XEN_GPUMEM_RIGHT_EXPORT_GRANTS, .max_exports = 5,
+		.ranges = (uintptr_t)&range, .nr_ranges = 1,
+	};
+	int dom = ex_open(NULL, 0, 2, 0), child = gm_derive(dom, &limits), fd;
+	struct xen_gpumem_export_query q;
+
+	CHECK(child >= 0);
+	ERR(ex_frames(child, frames, 1, 0, NULL), EPERM);
+	ERR(ex_grants(child, refs, 1, 0, NULL), EACCES);
+	/* Its export is its own, though the other one pays for it, too. */
+	fd = ex_make(child, &refs[5], 1, 0, &id);
+	ERR(ex_query(dom, 0, XEN_GPUMEM_EXPORT_QUERY_NEXT, &q), ENOENT);
+	ERR(ex_revoke(dom, id), ENOENT);
+	close(ex_make(dom, refs, 1, 0, NULL));
+	ex_make(child, &refs[5], 1, 0, NULL);
+	ERR(ex_grants(child, &refs[5], 1, 0, NULL), ENOSPC);
+	ERR(ex_grants(dom, refs, 1, 0, NULL), ENOSPC);
+	/* Control: room is made by either way to end one, for both. */
+	OK(ex_revoke(child, id));
+	close(ex_make(dom, refs, 1, 0, NULL));
+	close(fd);
+	/* It lives on, and still counts, where the other one is closed. */
+	close(dom);
+	ex_make(child, &refs[5], 1, 0, NULL);
+	ERR(ex_grants(child, &refs[5], 1, 0, NULL), ENOSPC);
 }
 
 static const struct xgt_test tests[] = {
@@ -475,6 +517,7 @@ static const struct xgt_test tests[] = {
 	{ "E4-revoke", "E4", revoked, XGT_GUEST, 0 },
 	{ "E4-revoke-race", "E4", revoke_race, XGT_GUEST, 0 },
 	{ "E7-unprivileged", "E7", unprivileged, XGT_GUEST, 0 },
+	{ "S1-export-derived", "S1,E7,E8", derived, XGT_GUEST, 0 },
 };
 
 XGT_MAIN(tests)
