@@ -110,7 +110,7 @@ static bool share_by_library(struct area *a, uint32_t count, bool writable)
 		a->alloc = NULL;
 		return false;
 	}
-	a->alloc->count = count;
+	a->alloc->count = a->count = count;
 	a->map = xengntshr_share_pages(library, 0, count, a->alloc->refs,
 				       writable);
 	a->library = a->map;
