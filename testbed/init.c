@@ -9,6 +9,10 @@
  *     else writes, so Xen's and the kernel's own messages can not tear them
  *     apart; the runner on the host parses that port only.  They are copied to
  *     the kernel log so that the serial console tells the whole story in order.
+ *     Where there is no such port, the second serial port takes its place: a
+ *     virtio console does not come back from suspend.  Linux (7.3) asks anew
+ *     whether the host has the port open, and only then makes room for answers,
+ *     which QEMU has dropped by then; who writes waits for ever.
  *   - everything a program or a guest prints besides goes to the kernel log.
  *   - files under /xg/out leave as a tar stream through the port "xg.files".
  *
@@ -33,6 +37,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 
 static int lines_fd = -1;
 static int files_fd = -1;
@@ -330,6 +335,21 @@ static int open_port(const char *want)
 	return fd;
 }
 
+/* Nothing is made of what is written there, and nothing is read. */
+static int open_serial(void)
+{
+	int fd = open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios t;
+
+	if (fd < 0 || tcgetattr(fd, &t))
+		return -1;
+	cfmakeraw(&t);
+	t.c_cflag |= CLOCAL;
+	cfsetspeed(&t, B115200);
+	tcsetattr(fd, TCSANOW, &t);
+	return fd;
+}
+
 static bool load_module(const char *path, const char *parameters)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -576,6 +596,8 @@ int main(void)
 	lines_fd = open_port("xg.lines");
 	files_fd = open_port("xg.files");
 	if (lines_fd < 0)
+		lines_fd = open_serial();
+	if (lines_fd < 0)
 		to_console("", "XG-BOOT no port xg.lines");
 	emitf("XG-BOOT init %.2f", now());
 	if (get_ready()) {
@@ -588,6 +610,7 @@ int main(void)
 	send_files(files_fd, "/xg/out");
 	send_files(files_fd, GUEST_LOG_DIR);
 	emit("XG-DONE");
+	tcdrain(lines_fd);
 	sync();
 	usleep(100000);
 	reboot(RB_POWER_OFF);

@@ -29,6 +29,8 @@ in tests/scenarios, lines of "key = value":
   screen     id of the display device, given in qemu-args, of which a test's
              line "XG-SCREENDUMP NAME" makes a picture, out/NAME.png; its
              checksum is the answer, on the virtio port xg.answers
+  lines      how test lines and files get out: virtio; or serial, which sleeps and
+             wakes with its machine, but is for lines only (default virtio)
   kept       pages that the tests make Xen keep for dom0 for good, as it does for
              the grants that are mapped at a time (default 0)
   allow      regular expression for log lines that would be failures otherwise;
@@ -89,7 +91,7 @@ DEFAULTS = {
     "timeout": "120", "smp": "2", "threads": "one", "dom0": "pv", "quick-dom0": "",
     "xen": "debug", "suite": "quick", "module": "", "image": "", "xen-args": "",
     "dom0-args": "", "qemu-args": "", "vga": "qxl", "guest": "linux",
-    "screen": "", "kept": "0",
+    "screen": "", "kept": "0", "lines": "virtio",
 }
 LISTS = ("run", "allow")
 
@@ -119,6 +121,8 @@ def load_scenario(name):
             scenario[key] = value
     if not scenario["run"]:
         raise Bad(f"{path}: nothing to run")
+    if scenario["lines"] == "serial" and scenario["screen"]:
+        raise Bad(f"{path}: answers about the screen need lines = virtio")
     return scenario
 
 
@@ -394,12 +398,17 @@ class Run:
                     "-append", " ".join(xen_args),
                     "-initrd", " ".join([kernel] + kernel_args) + ","
                     + initrd]
-        port = ["-device", virtio]
-        for name in ("lines", "files"):
-            port += ["-chardev", f"file,id={name},path="
-                     + inside(self.path(f"{name}.log" if name == "lines"
-                                        else "files.tar")),
-                     "-device", f"virtserialport,chardev={name},name=xg.{name}"]
+        # The first serial port is Xen's.
+        port = ["-serial", "file:" + inside(self.path("console.log"))]
+        if s["lines"] == "serial":
+            port += ["-serial", "file:" + inside(self.path("lines.log"))]
+        else:
+            port += ["-device", virtio]
+            for name, file in (("lines", "lines.log"), ("files", "files.tar")):
+                port += ["-chardev",
+                         f"file,id={name},path={inside(self.path(file))}",
+                         "-device",
+                         f"virtserialport,chardev={name},name=xg.{name}"]
         port += monitor.arguments(inside(self.dir))
         if s["screen"]:
             port += screen.arguments(inside(self.dir))
@@ -409,7 +418,6 @@ class Run:
                 "-display", "none", "-no-reboot",
                 *machine, "-cpu", "qemu64,+svm,+npt", "-smp", smp,
                 "-m", "3072", "-vga", s["vga"],
-                "-serial", "file:" + inside(self.path("console.log")),
                 *port, *shlex.split(s["qemu-args"]), *boot]
 
     # --- while it runs -------------------------------------------------------
