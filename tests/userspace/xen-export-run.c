@@ -349,12 +349,15 @@ static void selftest(void)
 /* --user GOOD BAD: two references, of which its descriptor may export one. */
 static int user_main(char **argv)
 {
-	uint32_t good = atoi(argv[2]), bad = atoi(argv[3]), id, failed;
+	uint32_t good = atoi(argv[2]), bad = atoi(argv[3]), id, none, failed;
 	int fd = xgm_domain_from_env(NULL), dmabuf;
 	volatile uint64_t *p;
 
 	if (fd < 0 || xgm_node_open() != -EACCES)
 		return 30;
+	if (xgm_export_grants(fd, &bad, 1, 0, &none, &failed) != -EACCES ||
+	    failed)
+		return 33;
 	dmabuf = xgm_export_grants(fd, &good, 1, 0, &id, NULL);
 	if (dmabuf < 0)
 		return 31;
@@ -362,11 +365,8 @@ static int user_main(char **argv)
 	if (p == MAP_FAILED || *p != xg_pattern(7, 0))
 		return 32;
 	*p = 99;
-	if (xgm_export_grants(fd, &bad, 1, 0, &id, &failed) != -EACCES ||
-	    failed)
-		return 33;
 	/* One at a time. */
-	if (xgm_export_grants(fd, &good, 1, 0, &id, NULL) != -ENOSPC)
+	if (xgm_export_grants(fd, &good, 1, 0, &none, NULL) != -ENOSPC)
 		return 34;
 	if (xgm_export_revoke(fd, id))
 		return 35;
@@ -379,6 +379,7 @@ static void run_user(void)
 	uint32_t *refs = guest_share(0, PAGES, true);
 	char range[32], good[16], bad[16];
 	struct program p;
+	int status;
 
 	snprintf(range, sizeof(range), "%u+1", refs[0]);
 	snprintf(good, sizeof(good), "%u", refs[0]);
@@ -388,8 +389,10 @@ static void run_user(void)
 			TOOL, "run", "--user", "1000", "--rights",
 			"export-grants", "--ref-range", range, "--max-exports",
 			"1", domid(), "--", SELF, "--user", good, bad, NULL });
-	if (program_wait(&p))
-		FAIL("%s%s", program_out(&p), program_err(&p));
+	status = program_wait(&p);
+	if (status)
+		FAIL("status %d: %s%s", status, program_out(&p),
+		     program_err(&p));
 	has(program_out(&p), "user: good\n");
 	program_close(&p);
 	CHECK_EQ(guest_read(XGT_SHARED(0)), 99);

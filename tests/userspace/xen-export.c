@@ -266,7 +266,7 @@ static void status(void)
 	const char *text;
 
 	text = tool(0, "status");
-	has(text, ",export\n");
+	has(text, ",export");
 	has(text, "\nexport       by grants");
 	has(text, "by frames");
 	fits(text);
