@@ -39,7 +39,8 @@ ext4 ext4
 loop loop
 virtio-gpu virtio-gpu
 blk virtio_blk
-brd brd'
+brd brd
+kvm kvm_amd'
 
 programs='xl xenstored xenconsoled xen-init-dom0 libxl-save-helper'
 

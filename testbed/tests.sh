@@ -7,7 +7,7 @@
 
 build_tests()
 {
-	for dir in tests tests/mock; do
+	for dir in tests tests/mock bench; do
 		"$top/testbed/in-root" make -C $dir -j"$jobs"
 	done
 	# The library's tests stand on both: the mock's library, and our own.

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A guest as the measurements see it, whoever runs it: xen.c or kvm.c.
+ *
+ * A *window* of 8 GiB begins at BENCH_WINDOW in the guest, with nothing in it.
+ * Offsets are bytes from its beginning, multiples of 4096.  All functions end
+ * the program with a reason where something goes wrong.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "payload/proto.h"
+
+#define WINDOW_SIZE	(8ULL << 30)
+
+/* What the figures are called: "lend" or "kvm". */
+extern const char vm_kind[];
+
+/* A guest whose vCPUs all serve their slots of @box, which is given to it. */
+void vm_start(unsigned int vcpus, volatile struct bench_box *box);
+void vm_stop(void);
+/* Put memory of this process behind a part of the window, and take it away. */
+void vm_bind(uint64_t offset, uint64_t length, volatile void *address);
+void vm_unbind(uint64_t offset, uint64_t length);
+/* Give the guest pages in advance. */
+void vm_populate(uint64_t offset, uint64_t length);
+/* Have a command run that is in the slot already; wait for it. */
+void vm_go(unsigned int cpu);
+void vm_wait(unsigned int cpu);
+/* Keep the guest from running while the host is measured. */
+void vm_quiet(bool quiet);
+/* Pages that one fault may bring in, 1 to 512; false: it cannot be chosen. */
+bool vm_fault_around(unsigned int pages);
+
+/* End the program: nothing that it has said counts. */
+void die(const char *fmt, ...)
+	__attribute__((format(printf, 1, 2), noreturn));
+
+static inline uint64_t ticks(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("lfence; rdtsc; lfence" : "=a"(low), "=d"(high)
+			 :: "memory");
+	return (uint64_t)high << 32 | low;
+}
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a benchmark and the payload in its guest say to each other.
+ *
+ * One page, the box, with a slot per vCPU.  The host writes a command and then
+ * the sequence number; the payload writes the results and then the same number
+ * into @done.  A vCPU with nothing to do yields (Xen) or leaves (KVM); it is
+ * the host's business to have it out of the way while the host is measured.
+ *
+ * Times are differences of the time stamp counter.  In the emulated machine
+ * that counts the instructions of all its CPUs.
+ */
+#ifndef BENCH_PROTO_H
+#define BENCH_PROTO_H
+
+#include <stdint.h>
+
+#define BENCH_MAGIC	0x58474245U
+#define BENCH_CPUS	8
+#define BENCH_ARGS	6
+#define BENCH_RESULTS	6
+
+/* The payload's own memory ends below; the rest lies far from any RAM. */
+#define BENCH_RAM	(16ULL << 20)
+#define BENCH_BOX	(8ULL << 30)
+#define BENCH_WINDOW	(12ULL << 30)
+#define BENCH_END	(24ULL << 30)
+
+#define BENCH_PAGE	4096ULL
+/* Random order: times of single accesses are kept for no more. */
+#define BENCH_SAMPLES	4096
+
+/* An "out" to this port leaves the guest under KVM. */
+#define BENCH_PORT	0x80
+
+enum bench_cmd {
+	BENCH_PING,		/* -> cpu */
+	/* One access per page in order.  gpa, pages, write -> start, end, sum */
+	BENCH_TOUCH,
+	/*
+	 * The same in an order that looks random, each access timed.
+	 * gpa, pages (a power of two, at most BENCH_SAMPLES), write
+	 * -> total, median, p90, max, sum
+	 */
+	BENCH_RANDOM,
+};
+
+struct bench_slot {
+	/* Written by the host. */
+	uint32_t seq;
+	uint32_t cmd;
+	uint64_t arg[BENCH_ARGS];
+	/* Written by the payload. */
+	uint32_t done;
+	uint32_t pad;
+	uint64_t result[BENCH_RESULTS];
+	uint64_t pad2[2];
+};
+
+struct bench_box {
+	uint32_t magic;
+	uint32_t vcpus;
+	uint64_t pad[15];
+	struct bench_slot slot[BENCH_CPUS];
+};
+
+_Static_assert(sizeof(struct bench_box) <= BENCH_PAGE, "one page");
+
+#endif
