@@ -10,6 +10,8 @@
 
 #include "proto.h"
 
+/* Without it, calls would have the numbers that they had at first. */
+#define __XEN_INTERFACE_VERSION__ 0x00040e00
 #include <xen/xen.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>
