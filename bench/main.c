@@ -2,12 +2,22 @@
 /*
  * The measurements, the same for every kind of guest.
  *
+ *   xgb-lend|xgb-kvm [quick]
+ *
  * Each prints "XG-INFO BENCH name value" where the value is in instructions of
  * the whole machine, per page unless its name says otherwise.  Between
  * measurements everything is as at the beginning: nothing bound, nothing
  * lent.  A measurement is made three times and the middle one counts; what
  * happens once per run (allocations that grow, lazy initialisation) is then
- * not in it.
+ * not in it.  With "quick" each is made once, and the largest not at all: to
+ * see that it works.
+ *
+ * Two ways to count.  What the guest does is counted by the guest, from before
+ * its first access to after its last; the machine has work all that time.
+ * What the host does is counted here, between count_begin() and count_end(),
+ * with the guest at rest, and without the time that the machine slept: where
+ * the host waits for a timer, that is not work.  Before either, all is quiet
+ * for a moment, so that nobody is still busy with what was before.
  *
  * Each checks that it measured what it says: that pages were absent before
  * and are there afterwards shows in the cost of touching them once more.
@@ -28,9 +38,23 @@
 #define SIZE		(16 * MIB)
 #define PAGES		(SIZE / BENCH_PAGE)
 #define RANDOM_PAGES	1024
-#define TURNS		3
+#define MAX_TURNS	3
+
+/*
+ * Instructions per access: to a page that is there a few, for a fault
+ * thousands, which are shared by as many pages as it brings in.  Any number of
+ * accesses can be interrupted once, by a timer.
+ */
+#define PRESENT_MOST	100
+#define FAULT_LEAST	20
+#define INTERRUPT_MOST	100000
+
+/* Microseconds until everybody who was still busy has gone to sleep. */
+#define QUIET_US	20000
 
 static volatile struct bench_box *box;
+static unsigned int turns = MAX_TURNS;
+static bool quick;
 
 void die(const char *fmt, ...)
 {
@@ -47,7 +71,7 @@ void die(const char *fmt, ...)
 
 static void report(const char *name, uint64_t value, uint64_t per)
 {
-	printf("XG-INFO BENCH %s %.1f\n", name, (double)value / per);
+	printf("XG-INFO BENCH %s %.2f\n", name, (double)value / per);
 	fflush(stdout);
 }
 
@@ -58,42 +82,84 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static uint64_t middle(uint64_t v[TURNS])
+static uint64_t middle(uint64_t *v)
 {
-	qsort(v, TURNS, sizeof(*v), compare);
-	return v[TURNS / 2];
+	qsort(v, turns, sizeof(*v), compare);
+	return v[turns / 2];
 }
 
-/* --- what the guest does ------------------------------------------------------- */
+/* What is left of @value when what happens without us is taken away. */
+static uint64_t above(uint64_t value, uint64_t base)
+{
+	return value > base ? value - base : 0;
+}
+
+/* --- what the host does -------------------------------------------------- */
+
+struct count {
+	uint64_t ticks, slept;
+};
+
+static void count_begin(struct count *c)
+{
+	usleep(QUIET_US);
+	vm_watch(true);
+	c->slept = vm_slept();
+	c->ticks = ticks();
+}
+
+/* Return: instructions since count_begin() */
+static uint64_t count_end(const struct count *c)
+{
+	uint64_t all = ticks() - c->ticks;
+	uint64_t slept = vm_slept() - c->slept;
+
+	vm_watch(false);
+	return above(all, slept);
+}
+
+/* --- what the guest does ------------------------------------------------- */
 
 static void begin(unsigned int cpu, enum bench_cmd cmd, uint64_t offset,
-		  uint64_t pages, bool write)
+		  uint64_t pages)
 {
 	volatile struct bench_slot *slot = &box->slot[cpu];
 
 	slot->cmd = cmd;
 	slot->arg[0] = BENCH_WINDOW + offset;
 	slot->arg[1] = pages;
-	slot->arg[2] = write;
+	slot->arg[2] = true;
 	__atomic_store_n(&slot->seq, slot->seq + 1, __ATOMIC_RELEASE);
 	vm_go(cpu);
 }
 
-/* Return: instructions from the first access to the last. */
-static uint64_t touch(uint64_t offset, uint64_t pages, bool write)
+/* Write to all pages once.  Return: instructions from first access to last. */
+static uint64_t touch(uint64_t offset, uint64_t pages)
 {
-	begin(0, BENCH_TOUCH, offset, pages, write);
+	usleep(QUIET_US);
+	begin(0, BENCH_TOUCH, offset, pages);
 	vm_wait(0);
 	return box->slot[0].result[1] - box->slot[0].result[0];
 }
 
-/* Pages that are there cost a few instructions, others thousands. */
 static void must_be_there(uint64_t offset, uint64_t pages)
 {
-	uint64_t t = touch(offset, pages, true);
+	uint64_t t = touch(offset, pages);
 
-	if (t / pages > 100)
+	if (t > pages * PRESENT_MOST + INTERRUPT_MOST)
 		die("pages are missing: %lu instructions each", t / pages);
+}
+
+/* The same where the pages must be absent before. */
+static uint64_t touch_absent(uint64_t offset, uint64_t pages)
+{
+	uint64_t t = touch(offset, pages);
+
+	if (t / pages < FAULT_LEAST)
+		die("pages are there that should not be: %lu instructions each",
+		    t / pages);
+	must_be_there(offset, pages);
+	return t;
 }
 
 static uint64_t first_touch(volatile void *p, uint64_t pages)
@@ -101,71 +167,109 @@ static uint64_t first_touch(volatile void *p, uint64_t pages)
 	uint64_t t;
 
 	vm_bind(0, pages * BENCH_PAGE, p);
-	t = touch(0, pages, true);
-	if (t / pages < 20)
-		die("%lu instructions for a first touch", t / pages);
-	must_be_there(0, pages);
+	t = touch_absent(0, pages);
 	vm_unbind(0, pages * BENCH_PAGE);
 	return t;
 }
 
-/* --- the figures --------------------------------------------------------------- */
+/* --- faults -------------------------------------------------------------- */
 
 static void fault_sequential(void)
 {
 	volatile char *p = buffer_memfd(SIZE);
-	uint64_t t[TURNS];
+	uint64_t t[MAX_TURNS];
 
-	for (int i = 0; i < TURNS; i++)
+	for (unsigned int i = 0; i < turns; i++)
 		t[i] = first_touch(p, PAGES);
 	report("fault.seq", middle(t), PAGES);
 	buffer_free(p, SIZE);
 }
 
+/* One whole round trip each: nothing is brought in besides. */
 static void fault_random(void)
 {
 	volatile char *p = buffer_memfd(RANDOM_PAGES * BENCH_PAGE);
-	uint64_t t[TURNS];
+	volatile uint64_t *r = box->slot[0].result;
+	uint64_t t[MAX_TURNS], p90[MAX_TURNS];
 
 	vm_fault_around(1);
-	for (int i = 0; i < TURNS; i++) {
+	for (unsigned int i = 0; i < turns; i++) {
 		vm_bind(0, RANDOM_PAGES * BENCH_PAGE, p);
-		begin(0, BENCH_RANDOM, 0, RANDOM_PAGES, true);
+		usleep(QUIET_US);
+		begin(0, BENCH_RANDOM, 0, RANDOM_PAGES);
 		vm_wait(0);
-		t[i] = box->slot[0].result[1];
+		t[i] = r[1];
+		p90[i] = r[2];
+		if (t[i] < FAULT_LEAST)
+			die("%lu instructions for a fault", t[i]);
 		must_be_there(0, RANDOM_PAGES);
 		vm_unbind(0, RANDOM_PAGES * BENCH_PAGE);
 	}
 	vm_fault_around(0);
 	report("fault.rand", middle(t), 1);
+	report("fault.rand.p90", middle(p90), 1);
 	buffer_free(p, RANDOM_PAGES * BENCH_PAGE);
 }
 
 static void fault_vram(void)
 {
 	struct vram bo;
-	uint64_t t[TURNS];
+	uint64_t t[MAX_TURNS];
 
 	if (!vram_new(&bo, SIZE))
-		return;
-	for (int i = 0; i < TURNS; i++)
+		die("there is no qxl card");
+	for (unsigned int i = 0; i < turns; i++)
 		t[i] = first_touch(bo.map, PAGES);
 	report("fault.vram", middle(t), PAGES);
 	vram_free(&bo);
 }
 
+/* Each vCPU has its own part. */
+static uint64_t touch_together(unsigned int vcpus)
+{
+	uint64_t part = PAGES / vcpus, first = UINT64_MAX, last = 0;
+
+	usleep(QUIET_US);
+	for (unsigned int c = 0; c < vcpus; c++)
+		begin(c, BENCH_TOUCH, c * part * BENCH_PAGE, part);
+	for (unsigned int c = 0; c < vcpus; c++) {
+		volatile uint64_t *r = box->slot[c].result;
+
+		vm_wait(c);
+		first = r[0] < first ? r[0] : first;
+		last = r[1] > last ? r[1] : last;
+	}
+	return last - first;
+}
+
+static void fault_vcpus(unsigned int vcpus)
+{
+	volatile char *p = buffer_memfd(SIZE);
+	uint64_t t[MAX_TURNS];
+	char name[32];
+
+	for (unsigned int i = 0; i < turns; i++) {
+		vm_bind(0, SIZE, p);
+		t[i] = touch_together(vcpus);
+		must_be_there(0, PAGES);
+		vm_unbind(0, SIZE);
+	}
+	snprintf(name, sizeof(name), "fault.vcpus.%u", vcpus);
+	report(name, middle(t), PAGES);
+	buffer_free(p, SIZE);
+}
+
 static void populate(void)
 {
 	volatile char *p = buffer_memfd(SIZE);
-	uint64_t t[TURNS];
+	uint64_t t[MAX_TURNS];
+	struct count c;
 
-	for (int i = 0; i < TURNS; i++) {
+	for (unsigned int i = 0; i < turns; i++) {
 		vm_bind(0, SIZE, p);
-		vm_quiet(true);
-		t[i] = ticks();
+		count_begin(&c);
 		vm_populate(0, SIZE);
-		t[i] = ticks() - t[i];
-		vm_quiet(false);
+		t[i] = count_end(&c);
 		must_be_there(0, PAGES);
 		vm_unbind(0, SIZE);
 	}
@@ -176,222 +280,232 @@ static void populate(void)
 static void touch_present(void)
 {
 	volatile char *p = buffer_memfd(SIZE);
-	uint64_t t[TURNS];
+	uint64_t t[MAX_TURNS];
 
 	vm_bind(0, SIZE, p);
-	touch(0, PAGES, true);
-	for (int i = 0; i < TURNS; i++)
-		t[i] = touch(0, PAGES, true);
+	touch_absent(0, PAGES);
+	for (unsigned int i = 0; i < turns; i++)
+		t[i] = touch(0, PAGES);
 	report("touch", middle(t), PAGES);
 	vm_unbind(0, SIZE);
 	buffer_free(p, SIZE);
 }
 
-/* The host's cost of dropping its mapping, which it has to have first. */
-static uint64_t drop(volatile char *p)
-{
-	uint64_t t;
+/* --- taking back --------------------------------------------------------- */
 
-	buffer_touch(p, SIZE);
-	t = ticks();
+static void drop(volatile char *p)
+{
 	if (madvise((void *)p, SIZE, MADV_DONTNEED))
 		die("madvise: %s", strerror(errno));
-	return ticks() - t;
 }
 
-/* @lent: the guest has the pages; else it only could have had them */
-static uint64_t drop_bound(volatile char *p, bool lent)
+/* The whole of it, which the process has mapped and the guest may have too. */
+static uint64_t drop_all(volatile char *p, bool lent)
 {
+	struct count c;
 	uint64_t t;
 
 	buffer_touch(p, SIZE);
-	vm_bind(0, SIZE, p);
-	if (lent)
-		touch(0, PAGES, true);
-	vm_quiet(true);
-	t = drop(p);
-	vm_quiet(false);
-	if (lent && touch(0, PAGES, true) / PAGES < 20)
-		die("the pages were not taken");
-	vm_unbind(0, SIZE);
+	if (lent) {
+		vm_bind(0, SIZE, p);
+		touch_absent(0, PAGES);
+	}
+	count_begin(&c);
+	drop(p);
+	t = count_end(&c);
+	if (lent) {
+		touch_absent(0, PAGES);
+		vm_unbind(0, SIZE);
+	}
 	return t;
-}
-
-/* What is left of @value when what happens without us is taken away. */
-static uint64_t above(uint64_t value, uint64_t base)
-{
-	return value > base ? value - base : 0;
 }
 
 static void take_back(void)
 {
 	volatile char *p = buffer_memfd(SIZE);
-	uint64_t lent[TURNS], bound[TURNS], base[TURNS], unlent;
+	uint64_t lent[MAX_TURNS], unlent[MAX_TURNS], base;
 
-	for (int i = 0; i < TURNS; i++) {
-		vm_quiet(true);
-		base[i] = drop(p);
-		vm_quiet(false);
-		lent[i] = drop_bound(p, true);
-		bound[i] = drop_bound(p, false);
+	for (unsigned int i = 0; i < turns; i++) {
+		unlent[i] = drop_all(p, false);
+		lent[i] = drop_all(p, true);
 	}
-	unlent = middle(base);
-	report("host.drop", unlent, PAGES);
-	report("revoke", above(middle(lent), unlent), PAGES);
-	/* Per call, of 16 MiB. */
-	report("revoke.nothing", above(middle(bound), unlent), 1);
+	base = middle(unlent);
+	report("host.drop", base, PAGES);
+	report("revoke", above(middle(lent), base), PAGES);
+	buffer_free(p, SIZE);
+}
+
+/*
+ * Calls for memory that nobody has: neither the process, so that little hides
+ * what the notifier costs, nor the guest.
+ */
+static uint64_t drop_nothing(volatile char *p, bool bound)
+{
+	const unsigned int calls = 64;
+	struct count c;
+	uint64_t t;
+
+	drop(p);
+	if (bound)
+		vm_bind(0, SIZE, p);
+	count_begin(&c);
+	for (unsigned int i = 0; i < calls; i++)
+		drop(p);
+	t = count_end(&c) / calls;
+	if (bound)
+		vm_unbind(0, SIZE);
+	return t;
+}
+
+static void take_back_nothing(void)
+{
+	volatile char *p = buffer_memfd(SIZE);
+	uint64_t bound[MAX_TURNS], unbound[MAX_TURNS], base;
+
+	for (unsigned int i = 0; i < turns; i++) {
+		unbound[i] = drop_nothing(p, false);
+		bound[i] = drop_nothing(p, true);
+	}
+	base = middle(unbound);
+	report("host.drop.nothing", base, 1);
+	report("revoke.nothing", above(middle(bound), base), 1);
 	buffer_free(p, SIZE);
 }
 
 static void move(void)
 {
+	uint64_t t[MAX_TURNS], evict[MAX_TURNS];
+	struct count c;
 	struct vram bo;
-	uint64_t t[TURNS], evict;
 
 	if (!vram_new(&bo, SIZE))
-		return;
-	for (int i = 0; i < TURNS; i++) {
+		die("there is no qxl card");
+	for (unsigned int i = 0; i < turns; i++) {
 		vram_bring_back(&bo);
 		vm_bind(0, SIZE, bo.map);
-		touch(0, PAGES, true);
-		vm_quiet(true);
-		evict = ticks();
+		touch_absent(0, PAGES);
+		count_begin(&c);
 		vram_evict(&bo);
-		evict = ticks() - evict;
-		vm_quiet(false);
-		t[i] = evict + touch(0, PAGES, true);
-		must_be_there(0, PAGES);
+		evict[i] = count_end(&c);
+		t[i] = evict[i] + touch_absent(0, PAGES);
 		vm_unbind(0, SIZE);
 	}
 	report("move", middle(t), PAGES);
+	report("move.evict", middle(evict), PAGES);
 	vram_free(&bo);
 }
 
-static void window(const char *name, uint64_t length, int turns)
+/* --- bindings ------------------------------------------------------------ */
+
+/* Bind and unbind. */
+static void window(const char *name, uint64_t length, unsigned int times)
 {
 	void *p = mmap(NULL, length, PROT_NONE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	uint64_t t[TURNS];
+	uint64_t t[MAX_TURNS];
+	struct count c;
 
 	if (p == MAP_FAILED)
 		die("no room for %lu bytes: %s", length, strerror(errno));
-	vm_quiet(true);
-	for (int i = 0; i < TURNS; i++) {
-		t[i] = ticks();
-		for (int n = 0; n < turns; n++) {
+	for (unsigned int i = 0; i < turns; i++) {
+		count_begin(&c);
+		for (unsigned int n = 0; n < times; n++) {
 			vm_bind(0, length, p);
 			vm_unbind(0, length);
 		}
-		t[i] = ticks() - t[i];
+		t[i] = count_end(&c);
 	}
-	vm_quiet(false);
-	report(name, middle(t), turns);
+	report(name, middle(t), times);
 	munmap(p, length);
 }
 
-/* Cost per page as the memory grows. */
+/* --- what grows ---------------------------------------------------------- */
+
+/* First touch, per page, as the memory grows. */
 static void scale_size(void)
 {
-	for (uint64_t mib = 1; mib <= 256; mib *= 16) {
-		volatile char *p = buffer_memfd(mib * MIB);
-		uint64_t pages = mib * MIB / BENCH_PAGE;
+	static const unsigned int sizes[] = { 1, 16, 256, 1024 };
+
+	for (unsigned int i = 0; i < (quick ? 2 : 4); i++) {
+		uint64_t length = sizes[i] * MIB, pages = length / BENCH_PAGE;
+		volatile char *p = buffer_memfd(length);
 		char name[32];
 
-		snprintf(name, sizeof(name), "scale.size.%lum", mib);
+		snprintf(name, sizeof(name), "scale.size.%um", sizes[i]);
 		report(name, first_touch(p, pages), pages);
-		buffer_free(p, mib * MIB);
+		buffer_free(p, length);
 	}
 }
 
-/* Cost per binding as there are more of them, one page each. */
+/*
+ * One more binding, of a page, as there are more of them: what the last 256 of
+ * so many cost, each.  They stay, for vm_stop().
+ */
 static void scale_bindings(void)
 {
+	static const unsigned int marks[] = { 256, 1024, 4096, 16384, 32512 };
 	volatile char *p = buffer_memfd(BENCH_PAGE);
 	const unsigned int part = 256;
+	unsigned int n = 0;
+	struct count c;
 	char name[32];
-	uint64_t t = 0;
 
-	for (unsigned int n = 0, mark = 0; n < 32512; n++) {
+	for (unsigned int i = 0; i < (quick ? 2 : 5); i++) {
 		/* Every other page: neighbours could be one. */
-		if (n == mark)
-			t = ticks();
-		vm_bind(2 * n * BENCH_PAGE, BENCH_PAGE, p);
-		if (n + 1 == mark + part) {
-			snprintf(name, sizeof(name), "scale.bindings.%u",
-				 mark + part);
-			report(name, ticks() - t, part);
-			mark = mark ? mark * 11 : part;
-		}
+		for (; n < marks[i] - part; n++)
+			vm_bind(2 * n * BENCH_PAGE, BENCH_PAGE, p);
+		count_begin(&c);
+		for (; n < marks[i]; n++)
+			vm_bind(2 * n * BENCH_PAGE, BENCH_PAGE, p);
+		snprintf(name, sizeof(name), "scale.bindings.%u", marks[i]);
+		report(name, count_end(&c), part);
 	}
-	for (unsigned int n = 0; n < 32512; n++)
-		vm_unbind(2 * n * BENCH_PAGE, BENCH_PAGE);
-	buffer_free(p, BENCH_PAGE);
 }
 
-static void fault_vcpus(unsigned int vcpus)
-{
-	volatile char *p = buffer_memfd(SIZE);
-	uint64_t t[TURNS], part = PAGES / vcpus, first, last;
-	char name[32];
-
-	for (int i = 0; i < TURNS; i++) {
-		vm_bind(0, SIZE, p);
-		for (unsigned int c = 0; c < vcpus; c++)
-			begin(c, BENCH_TOUCH, c * part * BENCH_PAGE, part,
-			      true);
-		first = ~0ULL;
-		last = 0;
-		for (unsigned int c = 0; c < vcpus; c++) {
-			volatile uint64_t *r = box->slot[c].result;
-
-			vm_wait(c);
-			first = r[0] < first ? r[0] : first;
-			last = r[1] > last ? r[1] : last;
-		}
-		t[i] = last - first;
-		must_be_there(0, PAGES);
-		vm_unbind(0, SIZE);
-	}
-	snprintf(name, sizeof(name), "fault.vcpus.%u", vcpus);
-	report(name, middle(t), PAGES);
-	buffer_free(p, SIZE);
-}
-
-/* --- ----------------------------------------------------------------------------- */
+/* ------------------------------------------------------------------------- */
 
 static void guest_start(unsigned int vcpus)
 {
 	box = buffer_memfd(BENCH_PAGE);
 	memset((void *)box, 0, BENCH_PAGE);
 	box->vcpus = vcpus;
-	__atomic_store_n(&box->magic, BENCH_MAGIC, __ATOMIC_RELEASE);
 	vm_start(vcpus, box);
 	for (unsigned int i = 0; i < vcpus; i++) {
-		begin(i, BENCH_PING, 0, 0, false);
+		begin(i, BENCH_PING, 0, 0);
 		vm_wait(i);
 		if (box->slot[i].result[0] != i)
 			die("vCPU %u is not there", i);
 	}
 }
 
-int main(void)
+static void measure_one(void)
 {
-	printf("XG-TEST start bench-%s T0\n", vm_kind);
-	fflush(stdout);
-	guest_start(1);
 	fault_sequential();
 	fault_random();
 	fault_vram();
 	populate();
 	touch_present();
 	take_back();
+	take_back_nothing();
 	move();
 	window("window.4k", BENCH_PAGE, 64);
 	window("window.16m", 16 * MIB, 16);
 	window("window.8g", WINDOW_SIZE, 4);
+	fault_vcpus(1);
 	scale_size();
 	scale_bindings();
-	fault_vcpus(1);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "quick")) {
+		quick = true;
+		turns = 1;
+	}
+	printf("XG-TEST start bench-%s T0\n", vm_kind);
+	fflush(stdout);
+	guest_start(1);
+	measure_one();
 	vm_stop();
 
 	guest_start(4);

@@ -13,6 +13,8 @@
 /* Without it, calls would have the numbers that they had at first. */
 #define __XEN_INTERFACE_VERSION__ 0x00040e00
 #include <xen/xen.h>
+#include <xen/event_channel.h>
+#include <xen/memory.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>
 #include <xen/hvm/hvm_vcpu.h>
@@ -22,6 +24,7 @@
 extern char _start[];
 
 static char hypercalls[4096] __attribute__((aligned(4096)));
+static char shared_page[4096] __attribute__((aligned(4096)));
 static uint32_t sample[BENCH_CPUS][BENCH_SAMPLES];
 static bool on_xen;
 
@@ -29,11 +32,21 @@ static volatile struct bench_box *const box = (void *)BENCH_BOX;
 
 void payload_main(unsigned int cpu);
 
-/* The compiler may make calls of loops. */
-void *memset(void *p, int c, size_t n)
+/* The compiler may make calls of loops and of assignments. */
+void *memcpy(void *to, const void *from, size_t n)
 {
+	void *p = to;
+
+	asm volatile("rep movsb" : "+D"(p), "+S"(from), "+c"(n) :: "memory");
+	return to;
+}
+
+void *memset(void *to, int c, size_t n)
+{
+	void *p = to;
+
 	asm volatile("rep stosb" : "+D"(p), "+c"(n) : "a"(c) : "memory");
-	return p;
+	return to;
 }
 
 static void cpuid(uint32_t leaf, uint32_t r[4])
@@ -51,7 +64,7 @@ static uint64_t now(void)
 	return (uint64_t)high << 32 | low;
 }
 
-/* --- getting out of the way --------------------------------------------------- */
+/* --- getting out of the way ---------------------------------------------- */
 
 static long hypercall(unsigned int nr, long a, long b, long c)
 {
@@ -60,11 +73,11 @@ static long hypercall(unsigned int nr, long a, long b, long c)
 	asm volatile("call *%[entry]"
 		     : "=a"(ret), "+D"(a), "+S"(b), "+d"(c)
 		     : [entry] "r"(hypercalls + nr * 32)
-		     : "memory", "rcx", "r8", "r9", "r10", "r11");
+		     : "memory", "cc", "rcx", "r8", "r9", "r10", "r11");
 	return ret;
 }
 
-static void find_xen(void)
+static bool find_xen(void)
 {
 	uint32_t r[4], base;
 
@@ -76,17 +89,66 @@ static void find_xen(void)
 		asm volatile("wrmsr" :: "c"(r[1]),
 			     "a"((uint32_t)(uintptr_t)hypercalls), "d"(0)
 			     : "memory");
-		on_xen = true;
-		return;
+		return true;
 	}
+	return false;
 }
 
-static void yield(void)
+/* Where it is seen which events are pending. */
+static void share_info(void)
 {
-	if (on_xen)
-		hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0);
-	else
+	struct xen_add_to_physmap a = {
+		.domid = DOMID_SELF, .space = XENMAPSPACE_shared_info,
+		.gpfn = (uintptr_t)shared_page / BENCH_PAGE,
+	};
+
+	hypercall(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, (long)&a, 0);
+}
+
+/* A port that the toolstack's domain may bind to. */
+static uint32_t open_port(void)
+{
+	struct evtchn_alloc_unbound a = { .dom = DOMID_SELF, .remote_dom = 0 };
+
+	hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound,
+		  (long)&a, 0);
+	return a.port;
+}
+
+static void clear_pending(uint32_t port)
+{
+	struct shared_info *shared = (struct shared_info *)shared_page;
+
+	__atomic_fetch_and(&shared->evtchn_pending[port / 64],
+			   ~(1UL << port % 64), __ATOMIC_SEQ_CST);
+}
+
+/* Execute nothing until the host says that there is a command. */
+static void rest(volatile struct bench_slot *slot)
+{
+	evtchn_port_t port = slot->port;
+	struct sched_poll poll = { .nr_ports = 1 };
+
+	if (!on_xen) {
 		asm volatile("outb %%al, %0" :: "N"(BENCH_PORT) : "memory");
+		return;
+	}
+	/* First: an event that comes after the look ends the sleep. */
+	clear_pending(port);
+	if (__atomic_load_n(&slot->seq, __ATOMIC_ACQUIRE) != slot->done)
+		return;
+	set_xen_guest_handle(poll.ports, &port);
+	hypercall(__HYPERVISOR_sched_op, SCHEDOP_poll, (long)&poll, 0);
+}
+
+/* KVM's side finds out by itself, when the vCPU leaves the guest. */
+static void tell(const volatile struct bench_slot *slot)
+{
+	struct evtchn_send send = { .port = slot->port };
+
+	if (on_xen)
+		hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_send,
+			  (long)&send, 0);
 }
 
 /* KVM's side starts its vCPUs itself. */
@@ -100,6 +162,7 @@ static void start_others(void)
 		memset(&ctx, 0, sizeof(ctx));
 		ctx.mode = VCPU_HVM_MODE_32B;
 		regs->eax = i;
+		regs->eflags = 2;
 		regs->eip = (uintptr_t)_start + 16;
 		regs->cr0 = 0x11;
 		regs->cs_limit = regs->ds_limit = ~0U;
@@ -115,7 +178,7 @@ static void start_others(void)
 	}
 }
 
-/* --- commands ------------------------------------------------------------------ */
+/* --- commands ------------------------------------------------------------ */
 
 static uint64_t touch(volatile uint64_t *p, bool write)
 {
@@ -212,21 +275,23 @@ void payload_main(unsigned int cpu)
 {
 	volatile struct bench_slot *slot = &box->slot[cpu];
 
-	if (!cpu)
-		find_xen();
-	/* A box that is not there yet reads as all ones. */
-	while (box->magic != BENCH_MAGIC)
-		yield();
-	if (!cpu)
+	if (!cpu) {
+		on_xen = find_xen();
+		if (on_xen)
+			share_info();
 		start_others();
+	}
+	if (on_xen)
+		slot->port = open_port();
 	for (;;) {
 		uint32_t seq = __atomic_load_n(&slot->seq, __ATOMIC_ACQUIRE);
 
 		if (seq == slot->done) {
-			yield();
+			rest(slot);
 			continue;
 		}
 		serve(cpu, slot);
 		__atomic_store_n(&slot->done, seq, __ATOMIC_RELEASE);
+		tell(slot);
 	}
 }

@@ -2,10 +2,13 @@
 /*
  * What a benchmark and the payload in its guest say to each other.
  *
- * One page, the box, with a slot per vCPU.  The host writes a command and then
- * the sequence number; the payload writes the results and then the same number
- * into @done.  A vCPU with nothing to do yields (Xen) or leaves (KVM); it is
- * the host's business to have it out of the way while the host is measured.
+ * One page, the box, with a slot per vCPU.  It is there before the payload
+ * starts.  The host writes a command and then the sequence number; the payload
+ * writes the results and then the same number into @done.
+ *
+ * A vCPU with nothing to do executes nothing: under KVM it leaves the guest,
+ * and its thread waits; under Xen it sleeps until the host sends an event.  So
+ * neither side polls, and the host can be measured with the guest in place.
  *
  * Times are differences of the time stamp counter.  In the emulated machine
  * that counts the instructions of all its CPUs.
@@ -15,7 +18,6 @@
 
 #include <stdint.h>
 
-#define BENCH_MAGIC	0x58474245U
 #define BENCH_CPUS	8
 #define BENCH_ARGS	6
 #define BENCH_RESULTS	6
@@ -52,14 +54,19 @@ struct bench_slot {
 	uint64_t arg[BENCH_ARGS];
 	/* Written by the payload. */
 	uint32_t done;
-	uint32_t pad;
+	/*
+	 * Under Xen the guest's event channel port of this vCPU, for the host
+	 * to bind to; written before anything else.  It carries both ways.
+	 */
+	uint32_t port;
 	uint64_t result[BENCH_RESULTS];
 	uint64_t pad2[2];
 };
 
 struct bench_box {
-	uint32_t magic;
+	/* How many the guest has; under Xen its first one starts the others. */
 	uint32_t vcpus;
+	uint32_t pad32;
 	uint64_t pad[15];
 	struct bench_slot slot[BENCH_CPUS];
 };

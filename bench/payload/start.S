@@ -10,6 +10,7 @@
 #define STACK_SHIFT	14
 
 	.section .note.Xen, "a", @note
+	.balign	4
 	.long	4, 4, 18		/* XEN_ELFNOTE_PHYS32_ENTRY */
 	.asciz	"Xen"
 	.long	_start
