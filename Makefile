@@ -88,14 +88,14 @@ mutants: xen image
 
 bench: qemu image
 	@testbed/xen.sh release
-	@bench/run
+	@bench/run $(BENCH)
 
 style: root
 	@testbed/style.sh
 
 clean:
 	rm -rf build/xen build/module build/userspace build/tests build/igt build/image \
-		build/run build/check build/demo build/mutants build/logs
+		build/run build/check build/demo build/mutants build/bench build/logs
 
 distclean:
 	rm -rf build
