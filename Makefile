@@ -22,7 +22,7 @@ help:
 	@echo '  check-igt   the IGT tests, all of them, on both kinds of dom0'
 	@echo '  soak        the long ones: hours'
 	@echo '  mutants     break one promise at a time; a named test must notice'
-	@echo '  bench       measurements beside KVM (not seen to work yet)'
+	@echo '  bench       measurements beside KVM (the quick form was seen to work)'
 	@echo '  style       the checkers that need no emulator'
 	@echo ''
 	@echo 'Steps, each done by those above when needed:'
