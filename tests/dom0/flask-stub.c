@@ -13,16 +13,6 @@
 #include <xen/xen.h>
 #include <xen/xsm/flask_op.h>
 
-static long flask_op(uint32_t cmd, bool enforcing)
-{
-	struct xen_flask_op *op = lend_buffer(sizeof(*op));
-
-	op->cmd = cmd;
-	op->interface_version = XEN_FLASK_INTERFACE_VERSION;
-	op->u.enforce.enforcing = enforcing;
-	return raw_hypercall(__HYPERVISOR_xsm_op, (uintptr_t)op, 0, 0, 0, 0);
-}
-
 static struct xgt_guest stub;
 static struct xgt_mailbox box;
 

@@ -19,16 +19,6 @@
 
 #define LENGTH	(64 * PAGE)
 
-static long flask_op(uint32_t cmd, bool enforcing)
-{
-	struct xen_flask_op *op = lend_buffer(sizeof(*op));
-
-	op->cmd = cmd;
-	op->interface_version = XEN_FLASK_INTERFACE_VERSION;
-	op->u.enforce.enforcing = enforcing;
-	return raw_hypercall(__HYPERVISOR_xsm_op, (uintptr_t)op, 0, 0, 0, 0);
-}
-
 static void allowed(void)
 {
 	volatile uint64_t *map = map_shared(memfd_new(LENGTH), LENGTH);

@@ -143,17 +143,9 @@ static long assign(uint32_t cmd)
 
 static void domain_new(void)
 {
-	struct xen_domctl vcpus = { .cmd = XEN_DOMCTL_max_vcpus };
-	long domid = xen_domain_new(-1, XEN_DOMCTL_CDF_iommu);
+	int domid = xen_borrower_new(XEN_DOMCTL_CDF_iommu);
 
-	if (domid < 0)
-		FAIL("no domain with IOMMU page tables: %s",
-		     xgt_errname(-domid));
 	xgt_guest.domid = domid;
-	OK(xen_set_pool_size(domid, 4 * MIB));
-	vcpus.domain = domid;
-	vcpus.u.max_vcpus.max = 1;
-	OK(xen_domctl(&vcpus));
 	OK(xen_set_max_mem(domid, RAM_NR * PAGE));
 	for (unsigned int i = 0; i < RAM_NR; i++)
 		CHECK_EQ(xen_populate(domid, RAM_GFN + i), 1);

@@ -50,7 +50,7 @@ static void dying(void)
 	int domid;
 	long ret;
 
-	domid = xgt_guest.domid = xen_borrower_new();
+	domid = xgt_guest.domid = xen_borrower_new(0);
 	raw_attach();
 	OK(raw_create(GFN, NR, &id));
 	raw_fill(id, NR);

@@ -103,7 +103,7 @@ static void moves(void)
 	unsigned int lost = 0, tries;
 	uint32_t id;
 
-	xgt_guest.domid = xen_borrower_new();
+	xgt_guest.domid = xen_borrower_new(0);
 	raw_attach();
 	OK(raw_create(OLD, NR, &id));
 	refused(id);

@@ -53,7 +53,7 @@ static long take_out(uint64_t gfn)
 
 static void begin(void)
 {
-	xgt_guest.domid = xen_borrower_new();
+	xgt_guest.domid = xen_borrower_new(0);
 	raw_attach();
 }
 

@@ -89,13 +89,14 @@ void xen_domain_destroy(int domid)
 
 /**
  * xen_borrower_new - a domain to lend to: a vCPU that never runs, page tables
+ * @flags: XEN_DOMCTL_CDF_* besides those that each has
  *
  * Return: its number.
  */
-int xen_borrower_new(void)
+int xen_borrower_new(uint32_t flags)
 {
 	struct xen_domctl vcpus = { .cmd = XEN_DOMCTL_max_vcpus };
-	long domid = xen_domain_new(-1, 0);
+	long domid = xen_domain_new(-1, flags);
 
 	if (domid < 0)
 		FAIL("no domain: %s", xgt_errname(-domid));

@@ -333,13 +333,16 @@ struct privcmd_mmapbatch_v2 {
 void xen_debug_key(char key, char *out, size_t size);
 void xen_lend_held(int *refs, int *types);
 
+/* flask.c */
+long flask_op(uint32_t cmd, bool enforcing);
+
 /* domctl.c */
 struct xen_domctl;
 long xen_domctl(struct xen_domctl *op);
 bool xen_dom0_is_pv(void);
 long xen_domain_new(int domid, uint32_t flags);
 void xen_domain_destroy(int domid);
-int xen_borrower_new(void);
+int xen_borrower_new(uint32_t flags);
 long xen_set_max_mem(int domid, uint64_t size);
 uint32_t xen_log_end(void);
 uint64_t xen_pool_size(int domid);
