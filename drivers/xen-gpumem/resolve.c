@@ -4,10 +4,10 @@
  *
  * The only file that looks at page tables.  There are two ways, and no third:
  *
- * - Ordinary memory goes through HMM, which knows swap, migration, hugetlb,
- *   userfaultfd and the rest.  It refuses VM_IO and VM_PFNMAP.
+ * - Ordinary memory is looked up by HMM, which knows migration, hugetlb and the
+ *   rest.  It refuses VM_IO and VM_PFNMAP.
  * - VM_IO and VM_PFNMAP (all buffers of GPUs) are walked one by one with
- *   follow_pfnmap_start(); fixup_user_fault() brings in what is absent.
+ *   follow_pfnmap_start().
  *
  * Which one is asked anew with every call, since a process may map something
  * else at any time.  Neither takes a reference on a page: what is found here
@@ -20,12 +20,17 @@
  * ones are there, that is the result; if not they are faulted in, and another
  * turn looks again.
  *
+ * All faults are made by fixup_user_fault(), which lets go of mmap_lock once
+ * while the memory comes in (a handler may need the very process for that), and
+ * insists on an answer the second time.  HMM's own faults without the lock only
+ * ever ask for the first time: a file whose disk cannot be read would be read
+ * again and again.
+ *
  * Locks: mmap_lock, taken and dropped inside; the caller has mm_users.  None
  * of the driver's locks may be held: a fault can take as long as it likes, and
  * may need the very process that waits for us.
  */
 #include <linux/hmm.h>
-#include <linux/jiffies.h>
 #include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
@@ -42,11 +47,8 @@
  */
 #define GPUMEM_RESOLVE_TURNS	8
 
-/* What HMM may spend on a range that is invalidated all the time. */
-#define GPUMEM_RESOLVE_MS	200
-
-/* Pages that a caller may have to wait for before a signal is looked at. */
-#define GPUMEM_RESOLVE_DEAF	16
+/* How far to look for what a fault has brought in besides its own page. */
+#define GPUMEM_RESOLVE_AHEAD	16
 
 static unsigned long gpumem_slice_address(const struct gpumem_binding *binding,
 					  const struct gpumem_slice *slice,
@@ -130,7 +132,7 @@ static int gpumem_fault_error(int err)
 	case -EAGAIN:
 	case -EPERM:
 		return err;
-	case -EBUSY:
+	case -EBUSY:	/* HMM's word for a sequence number that is past */
 		return -EAGAIN;
 	default:
 		/* Nothing mapped, SIGBUS, poisoned, special: nothing there. */
@@ -157,34 +159,63 @@ static bool gpumem_slice_complete(const struct gpumem_slice *slice)
 }
 
 /*
- * What HMM finds without faulting anything in.  mmap_lock is held, so this is
- * about the very vma that was judged, in which the slice lies.
+ * Have page @i faulted in, as by an access of the process's own.  mmap_lock is
+ * held, and is held again on return; @unlocked: it was not held all the time,
+ * and the vma may be another.
+ */
+static int gpumem_fault_in(struct gpumem_binding *binding,
+			   struct gpumem_slice *slice, unsigned int i,
+			   bool *unlocked)
+{
+	unsigned int flags = FAULT_FLAG_REMOTE;
+	int ret;
+
+	if (slice->write)
+		flags |= FAULT_FLAG_WRITE;
+	*unlocked = false;
+	ret = fixup_user_fault(binding->mm,
+			       gpumem_slice_address(binding, slice, i), flags,
+			       unlocked);
+	if (!ret)
+		return 0;
+	/* An error about what is there no more says nothing. */
+	if (ret != -EINTR &&
+	    mmu_interval_check_retry(&binding->notifier, slice->seq))
+		return -EAGAIN;
+	return gpumem_fault_error(ret);
+}
+
+/*
+ * What HMM finds in the @nr pages from @first on, without faulting anything in.
+ * mmap_lock is held, so this is about the very vma that was judged, in which the
+ * slice lies.
  *
  * In a vma that can be read, an error is an entry that stands for no struct
  * page, as there can be among others in a VM_MIXEDMAP.  Nothing lends that.
  */
 static int gpumem_snapshot_hmm(struct gpumem_binding *binding,
 			       struct gpumem_slice *slice,
-			       const struct vm_area_struct *vma)
+			       const struct vm_area_struct *vma,
+			       unsigned int first, unsigned int nr)
 {
 	/* HMM tells nothing of it, but normal pages can be mapped so, too. */
 	bool nc = gpumem_prot_is_nc(vma->vm_page_prot, false);
 	struct hmm_range range = {
 		.notifier = &binding->notifier,
 		.notifier_seq = slice->seq,
-		.start = gpumem_slice_address(binding, slice, 0),
-		.end = gpumem_slice_address(binding, slice, slice->nr),
-		.hmm_pfns = slice->pfn,
+		.start = gpumem_slice_address(binding, slice, first),
+		.end = gpumem_slice_address(binding, slice, first + nr),
+		.hmm_pfns = slice->pfn + first,
 	};
 	unsigned int i;
 	int ret;
 
-	memset(slice->pfn, 0, slice->nr * sizeof(slice->pfn[0]));
+	memset(range.hmm_pfns, 0, nr * sizeof(slice->pfn[0]));
 	ret = hmm_range_fault(&range);
 	if (ret)
 		return gpumem_fault_error(ret);
 
-	for (i = 0; i < slice->nr; i++) {
+	for (i = first; i < first + nr; i++) {
 		unsigned long pfn = slice->pfn[i];
 
 		slice->prot[i] = 0;
@@ -205,77 +236,36 @@ static int gpumem_snapshot_hmm(struct gpumem_binding *binding,
 	return 0;
 }
 
-static int gpumem_fault_some(struct gpumem_binding *binding,
-			     struct gpumem_slice *slice,
-			     unsigned int i, unsigned int nr)
-{
-	struct hmm_range range = {
-		.notifier = &binding->notifier,
-		.start = gpumem_slice_address(binding, slice, i),
-		.end = gpumem_slice_address(binding, slice, i + nr),
-		.hmm_pfns = slice->pfn,
-		.default_flags = HMM_PFN_REQ_FAULT,
-	};
-
-	if (slice->write)
-		range.default_flags |= HMM_PFN_REQ_WRITE;
-	return gpumem_hmm_fault(&range, msecs_to_jiffies(GPUMEM_RESOLVE_MS));
-}
-
 /*
- * Have the wanted pages faulted in, by HMM and without mmap_lock.
+ * Have those of the wanted pages faulted in that were not found.  A fault may
+ * bring in its neighbours: as long as it does, they are looked up before they
+ * are asked for.
  *
- * Not together with their neighbours, as wishes that differ from page to page
- * do not last: HMM starts over when a fault had to drop mmap_lock, and then
- * takes for wishes what it wrote there itself.
- *
- * Nor all of them at once.  Each may take its time, and only the process's end
- * stops HMM: so the first by itself, and then more at a time.
+ * Each page may take its time, so signals are looked at in between.
  *
  * Return: -EAGAIN for another look, or an error
  */
-static int gpumem_fault_hmm(struct gpumem_binding *binding,
-			    struct gpumem_slice *slice)
+static int gpumem_fault_missing(struct gpumem_binding *binding,
+				struct gpumem_slice *slice,
+				const struct vm_area_struct *vma)
 {
-	unsigned int i = slice->want, end = i + slice->nr_want;
-	unsigned int nr = 1;
+	unsigned int i, end = slice->want + slice->nr_want;
+	bool look = true, unlocked;
 	int ret;
 
-	do {
-		nr = min(nr, end - i);
-		ret = gpumem_fault_some(binding, slice, i, nr);
-		i += nr;
-		nr = min(2 * nr, GPUMEM_RESOLVE_DEAF);
-	} while (!ret && i < end && !signal_pending(current));
-	/* An error about what is there no more says nothing. */
-	if (!ret || (ret != -EINTR && mmu_interval_check_retry(
-					&binding->notifier, slice->seq)))
-		return -EAGAIN;
-	return gpumem_fault_error(ret);
-}
-
-/*
- * A fault says that there is nothing.  Or has it put something there that HMM
- * does not take for memory?
- *
- * Return: -ENODATA, or what another look says
- */
-static int gpumem_fault_in_vain(struct gpumem_binding *binding,
-				struct gpumem_slice *slice)
-{
-	struct mm_struct *mm = binding->mm;
-	struct vm_area_struct *vma;
-	int ret = 0;
-
-	if (mmap_read_lock_killable(mm))
-		return -EINTR;
-	vma = vma_lookup(mm, gpumem_slice_address(binding, slice, slice->want));
-	if (vma && (vma->vm_flags & VM_MIXEDMAP)) {
-		gpumem_slice_trim(binding, slice, vma);
-		ret = gpumem_snapshot_hmm(binding, slice, vma);
+	for (i = slice->want; i < end && !signal_pending(current); i++) {
+		if (gpumem_slice_suits(slice, i))
+			continue;
+		ret = gpumem_fault_in(binding, slice, i, &unlocked);
+		if (ret)
+			return ret;
+		look = look && !unlocked && i + 1 < end &&
+		       !gpumem_snapshot_hmm(binding, slice, vma, i + 1,
+					    min(end - i - 1,
+						GPUMEM_RESOLVE_AHEAD)) &&
+		       gpumem_slice_suits(slice, i + 1);
 	}
-	mmap_read_unlock(mm);
-	return ret ?: -ENODATA;
+	return -EAGAIN;
 }
 
 /*
@@ -333,8 +323,7 @@ static int gpumem_walk_wanted(struct gpumem_binding *binding,
 			      struct gpumem_slice *slice,
 			      struct vm_area_struct *vma, unsigned int i)
 {
-	unsigned int flags = FAULT_FLAG_REMOTE;
-	bool unlocked = false;
+	bool unlocked;
 	unsigned int n;
 	int ret;
 
@@ -342,13 +331,9 @@ static int gpumem_walk_wanted(struct gpumem_binding *binding,
 	if (n && gpumem_slice_suits(slice, i))
 		return n;
 
-	if (slice->write)
-		flags |= FAULT_FLAG_WRITE;
-	ret = fixup_user_fault(binding->mm,
-			       gpumem_slice_address(binding, slice, i), flags,
-			       &unlocked);
+	ret = gpumem_fault_in(binding, slice, i, &unlocked);
 	if (ret)
-		return gpumem_fault_error(ret);
+		return ret;
 	if (unlocked)
 		return -EAGAIN;
 
@@ -409,13 +394,9 @@ static int gpumem_resolve_once(struct gpumem_binding *binding,
 		goto unlock;
 	}
 
-	ret = gpumem_snapshot_hmm(binding, slice, vma);
-	if (!ret && !gpumem_slice_complete(slice)) {
-		mmap_read_unlock(mm);
-		ret = gpumem_fault_hmm(binding, slice);
-		return ret == -ENODATA ? gpumem_fault_in_vain(binding, slice) :
-					 ret;
-	}
+	ret = gpumem_snapshot_hmm(binding, slice, vma, 0, slice->nr);
+	if (!ret && !gpumem_slice_complete(slice))
+		ret = gpumem_fault_missing(binding, slice, vma);
 
 unlock:
 	mmap_read_unlock(mm);
