@@ -179,6 +179,48 @@ static void truncated(void)
 	CHECK_EQ(guest_read(XGT_WINDOW + LENGTH / 2), 0);
 }
 
+/* The disk that the file is on cannot be read at one place. */
+static void io_error(void)
+{
+	const uint64_t half = LENGTH / 2, bad = half + 4 * PAGE;
+	uint32_t window = window_with(XEN_GPUMEM_POLICY_MMIO);
+	volatile uint64_t *map = bind_half(window, XEN_GPUMEM_POLICY_INJECT);
+	volatile uint64_t *file;
+	struct served s;
+	uint64_t done;
+
+	served_new(&s, half, 3);
+	s.page[4].state = SERVED_FAIL;
+	file = map_shared(s.fd, half);
+	OK(gm_bind(xgt_dom, window, half, half, file, 0,
+		   XEN_GPUMEM_POLICY_INJECT));
+	CHECK_EQ(guest_read(XGT_WINDOW + bad - PAGE),
+		 xg_pattern(3, 3 * PAGE));
+	for (int i = 0; i < 3; i++) {
+		guest_read_faults(XGT_WINDOW + bad);
+		told(bad, ENODATA);
+		guest_write_faults(XGT_WINDOW + bad + 8);
+		told(bad, ENODATA);
+		works(map);
+	}
+	/* Control: it was the disk that refused, each time. */
+	CHECK(s.page[4].asked >= 6);
+	CHECK_EQ(failed(window), 6);
+	ERR(gm_populate(xgt_dom, window, half, half, 0, &done), ENODATA);
+	CHECK_EQ(done, 4 * PAGE);
+	CHECK_EQ(guest_read(XGT_WINDOW + bad + PAGE), xg_pattern(3, 5 * PAGE));
+	/* With the other policy. */
+	OK(gm_bind(xgt_dom, window, half, half, file, XEN_GPUMEM_BIND_REPLACE,
+		   XEN_GPUMEM_POLICY_ZERO));
+	CHECK_EQ(guest_read(XGT_WINDOW + bad), 0);
+	told(bad, ENODATA);
+	/* The disk is well again, and so is the guest, by itself. */
+	s.page[4].state = SERVED_GIVE;
+	EVENTUALLY(guest_read(XGT_WINDOW + bad) == xg_pattern(3, 4 * PAGE));
+	cmd_ok(1, XG_CMD_CHECK, XGT_WINDOW + half, half, 3);
+	works(map);
+}
+
 /* Nothing but PROT_NONE. */
 static void no_access(void)
 {
@@ -313,6 +355,7 @@ static const struct xgt_test tests[] = {
 	{ "L4-hole-inject", "L4", hole_inject, XGT_GUEST | XGT_USER, 0 },
 	{ "L4-hole-zero", "L4", hole_zero, XGT_GUEST | XGT_USER, 0 },
 	{ "L4-truncated-file", "L4", truncated, XGT_GUEST | XGT_USER, 0 },
+	{ "L4-io-error", "L4", io_error, XGT_GUEST, 0 },
 	{ "L4-no-access", "L4", no_access, XGT_GUEST | XGT_USER, 0 },
 	{ "L4-bo-destroyed", "L4", bo_destroyed, XGT_GUEST | XGT_QXL, 0 },
 	{ "L1-refused-secretmem", "L1,L4,U6", not_lendable,

@@ -276,6 +276,28 @@ void slow_new(struct slow *s, uint64_t length);
 uint64_t slow_wait(struct slow *s);
 void slow_serve(struct slow *s, uint64_t offset, uint64_t word);
 
+/* --- fuse.c: a file that the test serves itself ---------------------------------- */
+
+/* What becomes of a page that is asked for. */
+enum served_state {
+	SERVED_GIVE,
+	SERVED_FAIL,		/* EIO, as of a broken disk */
+	SERVED_HOLD,		/* nothing, until it is another state */
+};
+
+struct served {
+	int fd;
+	uint64_t length;
+	pid_t server;
+	volatile struct {
+		uint32_t state;		/* enum served_state */
+		uint32_t asked;		/* how often */
+	} *page;			/* of each page, shared with the server */
+};
+
+/* A file of a pattern. */
+void served_new(struct served *f, uint64_t length, uint64_t seed);
+
 /* --- lend.c: the hypercall itself ------------------------------------------- */
 
 long lend_raw(struct xen_lend_op *op);
