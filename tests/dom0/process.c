@@ -277,6 +277,50 @@ static void slow_fault(void)
 }
 
 /*
+ * The same over a file whose server does not answer: whoever fetches the page
+ * sleeps in the file system, with the file's own locks.  At last it gets no
+ * answer at all.
+ */
+static void slow_file(void)
+{
+	struct xgt_result r;
+	volatile uint64_t *map;
+	uint32_t window;
+	struct served s;
+
+	served_new(&s, LENGTH, 1);
+	s.page[3].state = SERVED_HOLD;
+	map = map_shared(s.fd, LENGTH);
+	window = gm_lend(map, LENGTH, 0);
+	cmd_start(0, XG_CMD_READ, XGT_WINDOW + 3 * PAGE, 8);
+	EVENTUALLY(s.page[3].asked);
+	/* All else of the very file, by another vCPU. */
+	for (uint64_t at = 0; at < LENGTH / 2; at += PAGE) {
+		if (at == 3 * PAGE)
+			continue;
+		r = cmd_ok(1, XG_CMD_READ, XGT_WINDOW + at, 8);
+		CHECK_EQ(r.v[0], xg_pattern(1, at));
+	}
+	CHECK(!madvise((void *)map, LENGTH, MADV_DONTNEED));
+	CHECK_EQ(gm_pages(xgt_dom, window, 0, 0), 0);
+	r = cmd_ok(1, XG_CMD_READ, XGT_WINDOW + 4 * PAGE, 8);
+	CHECK_EQ(r.v[0], xg_pattern(1, 4 * PAGE));
+	CHECK(!box_done(&xgt_box, 0));
+	s.page[3].state = SERVED_GIVE;
+	r = box_ok(cmd_wait(0), "the slow read", __FILE__, __LINE__);
+	CHECK_EQ(r.v[0], xg_pattern(1, 3 * PAGE));
+	/* Its server dies over a page: as if the disk had been pulled out. */
+	s.page[LENGTH / PAGE - 1].state = SERVED_HOLD;
+	cmd_start(0, XG_CMD_READ, XGT_WINDOW + LENGTH - 8, 8);
+	EVENTUALLY(s.page[LENGTH / PAGE - 1].asked);
+	CHECK(!box_done(&xgt_box, 0));
+	xgt_kill(s.server);
+	CHECK_EQ(cmd_wait(0).status, XG_FAULT);
+	r = cmd_ok(0, XG_CMD_READ, XGT_WINDOW + 3 * PAGE, 8);
+	CHECK_EQ(r.v[0], xg_pattern(1, 3 * PAGE));
+}
+
+/*
  * No call waits for a vCPU: all of them are made while one waits for memory
  * that only this very thread could supply.
  */
@@ -445,6 +489,7 @@ static const struct xgt_test tests[] = {
 	{ "L11-unprivileged", "L11,L10", unprivileged, XGT_GUEST, 0 },
 	{ "L11-no-call-waits", "L11", no_call_waits, XGT_GUEST, 0 },
 	{ "L20-slow-fault-alone", "L20", slow_fault, XGT_GUEST, 0 },
+	{ "L20-slow-file", "L20,L4,L13", slow_file, XGT_GUEST, 0 },
 	{ "L13-backend-killed", "L13", backend_killed, XGT_GUEST, 240 },
 	{ "L13-backend-killed-with-fd", "L13", backend_killed_with_fd,
 	  XGT_GUEST, 240 },
