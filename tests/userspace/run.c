@@ -249,6 +249,54 @@ static void lend_fd(void)
 	mock_end();
 }
 
+static void lend_json(void)
+{
+	struct json *begin, *event, *end;
+	struct program t;
+	const char *rest;
+	int file = memfd_new(SIZE);
+
+	mock_begin(1);
+	program_start_with(&t, (const char *const[]){
+			TOOL, "lend", "--json", "--offset", "4K", "7",
+			hex(BASE), "fd:3", NULL }, file);
+	program_says(&t, "}\n");
+	CHECK(!ftruncate(file, 2 * PAGE));
+	g_expect(BASE + 2 * PAGE, WRITE, XGM_INJECTED);
+	program_says(&t, "\"event\"");
+	kill(t.pid, SIGINT);
+	CHECK_EQ(program_wait(&t), 0);
+
+	begin = json_parse(program_out(&t), &rest);
+	CHECK(!strcmp(json_string(begin, "what"), "begin"));
+	CHECK_EQ(json_number(begin, "domain"), MOCK_DOMID);
+	CHECK_EQ(json_number(begin, "address"), BASE);
+	CHECK_EQ(json_number(begin, "bytes"), SIZE - PAGE);
+	CHECK_EQ(json_number(begin, "file_offset"), PAGE);
+	CHECK(!strcmp(json_string(begin, "file"), "fd:3"));
+	CHECK(!json_bool(begin, "readonly"));
+	event = json_parse(rest, &rest);
+	CHECK(!strcmp(json_string(event, "what"), "event"));
+	CHECK(!strcmp(json_string(event, "type"), "fault"));
+	CHECK_EQ(json_number(event, "count"), 1);
+	CHECK_EQ(json_number(event, "offset"), 2 * PAGE);
+	CHECK_EQ(json_number(event, "bytes"), PAGE);
+	has(json_string(event, "access"), "write");
+	CHECK(json_string(event, "error")[0] == 'E');
+	end = json_parse(rest, &rest);
+	CHECK(!strcmp(json_string(end, "what"), "end"));
+	CHECK_EQ(json_number(end, "failed"), 1);
+	CHECK(json_has(end, "mapped_pages"));
+	CHECK(!*rest);
+	CHECK(!*program_err(&t));
+	program_close(&t);
+
+	/* Why not is said as it is without, and nothing else is. */
+	REFUSES(1, "no window there: the addresses are special", "lend", "-j",
+		"7", "0x1000", "memfd:4K");
+	mock_end();
+}
+
 /* --- selftest -------------------------------------------------------------- */
 
 static void selftest(void)
@@ -292,6 +340,51 @@ static void selftest(void)
 	mock_end();
 }
 
+/* Steps of a selftest that end so, and where its last line is. */
+static unsigned int steps(const char *text, const char *result,
+			  const struct json **end)
+{
+	const struct json *j = NULL;
+	unsigned int n = 0;
+
+	while (*text) {
+		j = json_parse(text, &text);
+		n += !strcmp(json_string(j, "what"), "step") &&
+		     !strcmp(json_string(j, "result"), result);
+	}
+	CHECK(j && !strcmp(json_string(j, "what"), "end"));
+	*end = j;
+	return n;
+}
+
+static void selftest_json(void)
+{
+	const struct json *end;
+	struct program t;
+	const char *text;
+
+	mock_begin(1);
+	text = tool(0, "selftest", "--json", "-s", "0.1", "7");
+	CHECK(steps(text, "ok", &end) > 10);
+	CHECK_EQ(steps(text, "fail", &end), 0);
+	CHECK(json_bool(end, "works") && json_bool(end, "guest") &&
+	      json_bool(end, "mock"));
+	has(text, "\"what\":\"turns\",");
+
+	mock_inject(XGM_OP_MAP, EACCES, 0, ~0U);
+	program_start(&t, (const char *const[]){
+			TOOL, "selftest", "-j", "-s", "0.1", "7", NULL });
+	CHECK_EQ(program_wait(&t), 1);
+	CHECK(steps(program_out(&t), "fail", &end) > 0);
+	CHECK(!json_bool(end, "works"));
+	CHECK_EQ(json_number(end, "failed"),
+		 steps(program_out(&t), "fail", &end));
+	has(program_err(&t), "it does not work here: ");
+	CHECK_EQ(lines(program_err(&t)), 1);
+	program_close(&t);
+	mock_end();
+}
+
 static const struct xgt_test tests[] = {
 	{ "U2-tool-run", "U2,L11", run, 0, 0 },
 	{ "U6-tool-run-failures", "U6,U2", run_failures, 0, 0 },
@@ -299,7 +392,9 @@ static const struct xgt_test tests[] = {
 	{ "U2-tool-lend", "U2", lend, 0, 0 },
 	{ "U2-tool-lend-more", "U2,U6", lend_more, 0, 0 },
 	{ "U2-tool-lend-fd", "U2", lend_fd, 0, 0 },
+	{ "U2-tool-lend-json", "U2,U6", lend_json, 0, 0 },
 	{ "U2-tool-selftest", "U2", selftest, 0, 0 },
+	{ "U2-tool-selftest-json", "U2", selftest_json, 0, 0 },
 };
 
 XGT_MAIN(tests)

@@ -20,6 +20,7 @@ static void help_version(void)
 		"version", "help",
 	};
 	const char *text = tool(0, "help");
+	const struct json *j;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(commands); i++)
 		has(text, commands[i]);
@@ -29,6 +30,12 @@ static void help_version(void)
 	text = tool(0, "version");
 	has(text, "xen-gpumem 1.0\nlibrary 1.0\n");
 	has(text, "driver's interface 1\nhypervisor's interface 0\n");
+	j = json_parse(tool(0, "version", "--json"), NULL);
+	CHECK(!strcmp(json_string(j, "tool"), "1.0"));
+	CHECK(!strcmp(json_string(j, "library"), "1.0"));
+	CHECK_EQ(json_number(j, "interface"), XEN_GPUMEM_ABI);
+	CHECK_EQ(json_number(j, "driver_interface"), XEN_GPUMEM_ABI);
+	CHECK_EQ(json_number(j, "hypervisor_interface"), 0);
 }
 
 /* --- status ---------------------------------------------------------------- */
@@ -406,7 +413,7 @@ static void bad_input(void)
 		{ { TOOL, "trace", "-b", "2G", "7" }, "1G at most" },
 		{ { TOOL, "trace", "7", "8" }, "too many arguments" },
 		{ { TOOL, "selftest", "-s", "soon" }, "number of seconds" },
-		{ { TOOL, "version", "2" }, "takes no arguments" },
+		{ { TOOL, "version", "2" }, "too many arguments" },
 	};
 	struct program p;
 

@@ -62,14 +62,15 @@ _xen_gpumem()
 	list) options='--json --bindings' ;;
 	top) options='--json --batch --count --delay' ;;
 	lend) options='--offset --length --readonly --write-first --populate
-		--policy --holes' ;;
+		--policy --holes --json' ;;
 	export) options='--refs --frames --readonly --revocable --output
 		--json --' ;;
 	run) options='--user --rights --range --ref-range --frame-range
 		--max-windows --max-bindings --max-bytes --max-exports
 		--max-export-bytes --max-grants --generation --' ;;
 	trace) options='--json --window --buffer' ;;
-	selftest) options='--seconds' ;;
+	selftest) options='--seconds --json' ;;
+	version) options='--json' ;;
 	help)
 		COMPREPLY=($(compgen -W "$commands" -- "$cur"))
 		return ;;

@@ -22,9 +22,10 @@ struct lend {
 	const char *name;
 	uint64_t offset, length;
 	uint32_t flags, policy, holes;
-	bool populate;
+	bool populate, json;
 	int file, fd;
 	uint32_t window;
+	uint64_t generation;
 };
 
 static volatile sig_atomic_t stop;
@@ -137,7 +138,7 @@ static int open_guest(struct lend *l)
 
 	if (node < 0)
 		return fail_node(node);
-	l->fd = xgm_domain_open(node, l->domid, &limits, NULL);
+	l->fd = xgm_domain_open(node, l->domid, &limits, &l->generation);
 	close(node);
 	if (l->fd >= 0)
 		return 0;
@@ -187,11 +188,108 @@ static int populate(struct lend *l)
 	return ret ? fail_call("cannot populate", l->fd, &a, ret) : 0;
 }
 
+/* --- telling --------------------------------------------------------------- */
+
+static void tell_begin(const struct lend *l)
+{
+	struct json j = { .out = stdout };
+	char size[16];
+
+	if (!l->json) {
+		printf("domain %u has %s of %s at 0x%llx (Ctrl-C ends it)\n",
+		       l->domid, human(size, l->length), l->name,
+		       (ull)l->gpa);
+		fflush(stdout);
+		return;
+	}
+	json_begin(&j, NULL, '{');
+	json_string(&j, "what", "begin");
+	json_number(&j, "domain", l->domid);
+	json_number(&j, "generation", l->generation);
+	json_number(&j, "window", l->window);
+	json_number(&j, "address", l->gpa);
+	json_number(&j, "bytes", l->length);
+	json_string(&j, "file", l->name);
+	json_number(&j, "file_offset", l->offset);
+	json_bool(&j, "readonly", l->flags & XEN_GPUMEM_BIND_READONLY);
+	json_end(&j, '}');
+}
+
+static void json_event(const struct xen_gpumem_event *e)
+{
+	const char *type = xgm_event_name(e->type);
+	const char *error = xgm_errno_name(e->error);
+	struct json j = { .out = stdout };
+	char access[32];
+
+	json_begin(&j, NULL, '{');
+	json_string(&j, "what", "event");
+	json_string(&j, "type", type ? type : "?");
+	json_number(&j, "count", e->count);
+	if (e->type == XEN_GPUMEM_EVENT_FAULT ||
+	    e->type == XEN_GPUMEM_EVENT_ORPHAN) {
+		json_number(&j, "offset", e->offset);
+		json_number(&j, "bytes", e->length);
+	}
+	if (e->type == XEN_GPUMEM_EVENT_FAULT) {
+		xgm_access_format(e->access, access, sizeof(access));
+		json_string(&j, "access", access);
+		json_string(&j, "error", error ? error : "?");
+	}
+	json_end(&j, '}');
+}
+
+static void tell_event(const struct lend *l, const struct xen_gpumem_event *e)
+{
+	char text[512];
+
+	if (l->json) {
+		json_event(e);
+		return;
+	}
+	xgm_event_format(e, text, sizeof(text));
+	puts(text);
+	fflush(stdout);
+}
+
+static void json_counters(struct json *j,
+			  const struct xen_gpumem_window_query *q)
+{
+	json_number(j, "faults", q->out_faults);
+	json_number(j, "failed", q->out_failed);
+	json_number(j, "mapped_pages", q->out_mapped);
+	json_number(j, "revokes", q->out_revokes);
+	json_number(j, "revoked_pages", q->out_revoked);
+	json_number(j, "fault_max_ns", q->out_fault_ns_max);
+	json_number(j, "revoke_max_ns", q->out_revoke_ns_max);
+}
+
+static void tell_end(const struct lend *l)
+{
+	struct json j = { .out = stdout };
+	struct xen_gpumem_window_query q;
+	bool known;
+
+	known = !xgm_window_query(l->fd, l->window, 0, 0, &q, sizeof(q));
+	if (l->json) {
+		json_begin(&j, NULL, '{');
+		json_string(&j, "what", "end");
+		if (known)
+			json_counters(&j, &q);
+		json_end(&j, '}');
+	} else if (known) {
+		printf("faults %llu, failed %llu, pages lent %llu, revokes %llu\n",
+		       (ull)q.out_faults, (ull)q.out_failed,
+		       (ull)q.out_mapped, (ull)q.out_revokes);
+	}
+}
+
+/* -------------------------------------------------------------------------- */
+
 /* Until a signal comes, or the guest goes. */
 static int watch(struct lend *l)
 {
 	struct xen_gpumem_event event;
-	char text[512];
 	int ret;
 
 	while (!stop) {
@@ -204,30 +302,16 @@ static int watch(struct lend *l)
 				    xgm_strerror(XGM_CALL_EVENT_READ, ret));
 		if (!ret)
 			return 0;
-		xgm_event_format(&event, text, sizeof(text));
-		puts(text);
-		fflush(stdout);
+		tell_event(l, &event);
 		if (event.type == XEN_GPUMEM_EVENT_GONE)
 			return 0;
 	}
 	return 0;
 }
 
-static void tell_end(struct lend *l)
-{
-	struct xen_gpumem_window_query q;
-
-	if (xgm_window_query(l->fd, l->window, 0, 0, &q, sizeof(q)))
-		return;
-	printf("faults %llu, failed %llu, pages lent %llu, revokes %llu\n",
-	       (ull)q.out_faults, (ull)q.out_failed, (ull)q.out_mapped,
-	       (ull)q.out_revokes);
-}
-
 static int lend(struct lend *l)
 {
 	struct sigaction action = { .sa_handler = on_signal };
-	char size[16];
 	int ret;
 
 	ret = open_file(l);
@@ -243,9 +327,7 @@ static int lend(struct lend *l)
 		return ret;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-	printf("domain %u has %s of %s at 0x%llx (Ctrl-C ends it)\n",
-	       l->domid, human(size, l->length), l->name, (ull)l->gpa);
-	fflush(stdout);
+	tell_begin(l);
 	ret = watch(l);
 	tell_end(l);
 	close(l->fd);
@@ -270,6 +352,9 @@ static int parse_option(struct lend *l, int opt, char **argv)
 		return parse_address("the offset", optarg, &l->offset);
 	case 'l':
 		return parse_bytes("the length", optarg, &l->length);
+	case 'j':
+		l->json = true;
+		return 0;
 	case 'H':
 		return parse_policy(optarg, &l->holes);
 	case 'p':
@@ -293,12 +378,13 @@ static int lend_main(int argc, char **argv)
 		{ "length", required_argument, NULL, 'l' },
 		{ "policy", required_argument, NULL, 'p' },
 		{ "holes", required_argument, NULL, 'H' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct lend l = { .holes = XEN_GPUMEM_POLICY_MMIO };
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, ":rwPo:l:p:H:", options,
+	while ((opt = getopt_long(argc, argv, ":rwPjo:l:p:H:", options,
 				  NULL)) != -1)
 		if (parse_option(&l, opt, argv))
 			return BAD_INPUT;
@@ -322,6 +408,7 @@ const struct command lend_command = {
 	"  -w, --write-first     fault in for writing at once\n"
 	"  -P, --populate        give the guest all pages now\n"
 	"  -p, --policy POLICY   where FILE has nothing: inject (default), zero\n"
-	"  -H, --holes POLICY    where nothing is bound: mmio (default), inject, zero\n",
+	"  -H, --holes POLICY    where nothing is bound: mmio (default), inject, zero\n"
+	"  -j, --json            for programs: an object a line\n",
 	lend_main,
 };

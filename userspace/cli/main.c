@@ -19,8 +19,9 @@ static int version_main(int argc, char **argv);
 static int help_main(int argc, char **argv);
 
 static const struct command version_command = {
-	"version", "", "versions of the tool, the library and the driver",
-	"Prints them, one a line.\n", version_main,
+	"version", "[--json]", "versions of the tool, the library and the driver",
+	"Prints them, one a line.\n\n"
+	"  -j, --json   for programs\n", version_main,
 };
 
 static const struct command help_command = {
@@ -141,26 +142,66 @@ static int help_main(int argc, char **argv)
 	return 0;
 }
 
-static int version_main(int argc, char **argv)
+/* @info: of the driver, or NULL */
+static void tell_versions(const struct xen_gpumem_info *info)
 {
-	struct xen_gpumem_info info;
 	uint32_t lib = xgm_version();
-	int node, ret = -1;
 
-	if (argc > 1)
-		return bad("version: takes no arguments, unlike '%s'",
-			   argv[1]);
 	printf("xen-gpumem %u.%u\n", XGM_VERSION_MAJOR, XGM_VERSION_MINOR);
 	printf("library %u.%u\n", lib >> 16, lib & 0xffff);
 	printf("interface %u\n", XEN_GPUMEM_ABI);
-	node = xgm_node_open();
-	if (node >= 0)
-		ret = xgm_info(node, &info, sizeof(info));
-	if (!ret)
+	if (info)
 		printf("driver's interface %u\nhypervisor's interface %u\n",
-		       info.out_abi, info.out_hv_version);
+		       info->out_abi, info->out_hv_version);
 	else
 		puts("no driver that can be asked (xen-gpumem status)");
+}
+
+static void json_version(struct json *j, const char *key, uint32_t version)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u.%u", version >> 16, version & 0xffff);
+	json_string(j, key, text);
+}
+
+static void json_versions(const struct xen_gpumem_info *info)
+{
+	struct json j = { .out = stdout };
+
+	json_begin(&j, NULL, '{');
+	json_version(&j, "tool", XGM_VERSION);
+	json_version(&j, "library", xgm_version());
+	json_number(&j, "interface", XEN_GPUMEM_ABI);
+	if (info) {
+		json_number(&j, "driver_interface", info->out_abi);
+		json_number(&j, "hypervisor_interface", info->out_hv_version);
+	}
+	json_end(&j, '}');
+}
+
+static int version_main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 },
+	};
+	struct xen_gpumem_info info;
+	bool json = false, known;
+	int node, opt;
+
+	while ((opt = getopt_long(argc, argv, ":j", options, NULL)) != -1) {
+		if (opt != 'j')
+			return bad_option(argv, opt);
+		json = true;
+	}
+	if (want_arguments(argc, argv[0], 0))
+		return BAD_INPUT;
+	node = xgm_node_open();
+	known = node >= 0 && !xgm_info(node, &info, sizeof(info));
+	if (json)
+		json_versions(known ? &info : NULL);
+	else
+		tell_versions(known ? &info : NULL);
 	return 0;
 }
 

@@ -28,7 +28,7 @@
 struct test {
 	int node, fd;
 	uint16_t domid;
-	bool guest;
+	bool guest, json;
 	double seconds;
 	struct xen_gpumem_info info;
 	uint32_t window;
@@ -38,18 +38,38 @@ struct test {
 
 /* --- steps ----------------------------------------------------------------- */
 
+/* @why: or NULL */
+static void told(const struct test *t, const char *result, const char *name,
+		 const char *why)
+{
+	struct json j = { .out = stdout };
+
+	if (!t->json) {
+		printf("%-4s %s%s%s\n", result, name, why ? ": " : "",
+		       why ? why : "");
+		fflush(stdout);
+		return;
+	}
+	json_begin(&j, NULL, '{');
+	json_string(&j, "what", "step");
+	json_string(&j, "result", result);
+	json_string(&j, "name", name);
+	if (why)
+		json_string(&j, "reason", why);
+	json_end(&j, '}');
+}
+
 static void step(struct test *t, bool good, const char *name,
 		 const char *why)
 {
-	printf("%-4s %s%s%s\n", good ? "ok" : "FAIL", name,
-	       good ? "" : ": ", good ? "" : why);
-	fflush(stdout);
+	told(t, good ? "ok" : t->json ? "fail" : "FAIL", name,
+	     good ? NULL : why);
 	t->failed += !good;
 }
 
-static void skip(const char *name, const char *why)
+static void skip(const struct test *t, const char *name, const char *why)
 {
-	printf("skip %s: %s\n", name, why);
+	told(t, "skip", name, why);
 }
 
 /* A call must end like this: zero, or an errno. */
@@ -119,7 +139,7 @@ static void test_memory(struct test *t, const char *kind, void *p)
 	int ret;
 
 	if (p == MAP_FAILED) {
-		skip(kind, strerror(errno));
+		skip(t, kind, strerror(errno));
 		return;
 	}
 	snprintf(name, sizeof(name), "%s is lent", kind);
@@ -244,6 +264,30 @@ static int churn_once(struct test *t, char *p)
 	return ret;
 }
 
+static void tell_churn(const struct test *t, unsigned int turns,
+		       const struct xen_gpumem_window_query *q)
+{
+	struct json j = { .out = stdout };
+
+	if (!t->json) {
+		printf("     %u turn%s; %llu page%s lent, %llu revoke%s of %llu page%s, the longest %llu us\n",
+		       turns, plural(turns), (ull)q->out_mapped,
+		       plural(q->out_mapped), (ull)q->out_revokes,
+		       plural(q->out_revokes), (ull)q->out_revoked,
+		       plural(q->out_revoked),
+		       (ull)(q->out_revoke_ns_max / 1000));
+		return;
+	}
+	json_begin(&j, NULL, '{');
+	json_string(&j, "what", "turns");
+	json_number(&j, "turns", turns);
+	json_number(&j, "mapped_pages", q->out_mapped);
+	json_number(&j, "revokes", q->out_revokes);
+	json_number(&j, "revoked_pages", q->out_revoked);
+	json_number(&j, "revoke_max_ns", q->out_revoke_ns_max);
+	json_end(&j, '}');
+}
+
 static void test_churn(struct test *t)
 {
 	char *p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
@@ -254,7 +298,7 @@ static void test_churn(struct test *t)
 	int ret = 0;
 
 	if (p == MAP_FAILED) {
-		skip("over and over", strerror(errno));
+		skip(t, "over and over", strerror(errno));
 		return;
 	}
 	do {
@@ -267,10 +311,7 @@ static void test_churn(struct test *t)
 	expect(t, ret, 0, "over and over");
 	if (xgm_window_query(t->fd, t->window, 0, 0, &q, sizeof(q)))
 		return;
-	printf("     %u turn%s; %llu page%s lent, %llu revoke%s of %llu page%s, the longest %llu us\n",
-	       turns, plural(turns), (ull)q.out_mapped, plural(q.out_mapped),
-	       (ull)q.out_revokes, plural(q.out_revokes), (ull)q.out_revoked,
-	       plural(q.out_revoked), (ull)(q.out_revoke_ns_max / 1000));
+	tell_churn(t, turns, &q);
 	munmap(p, SIZE);
 	expect_pages(t, 0, "nothing is left with the guest");
 }
@@ -288,7 +329,7 @@ static void test_export(struct test *t)
 	uint32_t id;
 
 	if (!(t->info.out_features & XEN_GPUMEM_FEAT_EXPORT)) {
-		skip("export", "this driver exports nothing");
+		skip(t, "export", "this driver exports nothing");
 		return;
 	}
 	fd = xgm_domain_open(t->node, t->domid, &l, NULL);
@@ -298,7 +339,7 @@ static void test_export(struct test *t)
 	dmabuf = xgm_export_frames(fd, &page, 1, XEN_GPUMEM_EXPORT_READONLY,
 				   &id, NULL);
 	if (dmabuf == -EOPNOTSUPP)
-		skip("export", "by grants only: this is a PV domain, and not dom0");
+		skip(t, "export", "by grants only: this is a PV domain, and not dom0");
 	else
 		expect(t, dmabuf, 0, "a page of the guest's is exported");
 	if (dmabuf >= 0) {
@@ -340,6 +381,27 @@ static int test_guest(struct test *t)
 
 /* -------------------------------------------------------------------------- */
 
+static void tell_end(const struct test *t, bool works, bool mock)
+{
+	struct json j = { .out = stdout };
+
+	if (!t->json) {
+		if (works)
+			printf("it works here%s%s\n", t->guest ? "" :
+			       ", as far as can be seen without a guest", mock ?
+			       "; but on the mock hypervisor, which serves no guest" :
+			       "");
+		return;
+	}
+	json_begin(&j, NULL, '{');
+	json_string(&j, "what", "end");
+	json_bool(&j, "works", works);
+	json_bool(&j, "guest", t->guest);
+	json_bool(&j, "mock", mock);
+	json_number(&j, "failed", t->failed);
+	json_end(&j, '}');
+}
+
 static int selftest(struct test *t)
 {
 	bool mock;
@@ -356,18 +418,15 @@ static int selftest(struct test *t)
 	if (t->guest)
 		ret = test_guest(t);
 	else
-		skip("lending", "no guest was named: xen-gpumem selftest DOMID");
+		skip(t, "lending", "no guest was named: xen-gpumem selftest DOMID");
 	close(t->node);
+	tell_end(t, !ret && !t->failed, mock);
 	/* That has been told. */
 	if (ret)
 		return ret;
 	if (t->failed)
 		return fail("it does not work here: %u step%s failed",
 			    t->failed, plural(t->failed));
-	printf("it works here%s%s\n", t->guest ? "" :
-	       ", as far as can be seen without a guest",
-	       mock ? "; but on the mock hypervisor, which serves no guest" :
-	       "");
 	return 0;
 }
 
@@ -375,16 +434,24 @@ static int selftest_main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "seconds", required_argument, NULL, 's' },
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct test t = { .seconds = 50, .fd = -1 };
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, ":s:", options, NULL)) != -1) {
-		if (opt != 's')
+	while ((opt = getopt_long(argc, argv, ":js:", options, NULL)) != -1) {
+		switch (opt) {
+		case 'j':
+			t.json = true;
+			break;
+		case 's':
+			if (parse_seconds("--seconds", optarg, &t.seconds))
+				return BAD_INPUT;
+			break;
+		default:
 			return bad_option(argv, opt);
-		if (parse_seconds("--seconds", optarg, &t.seconds))
-			return BAD_INPUT;
+		}
 	}
 	if (optind < argc) {
 		if (parse_domid(argv[optind++], &t.domid))
@@ -397,11 +464,12 @@ static int selftest_main(int argc, char **argv)
 }
 
 const struct command selftest_command = {
-	"selftest", "[--seconds N] [DOMID]",
+	"selftest", "[--seconds N] [--json] [DOMID]",
 	"about a minute: does it work on this machine?",
 	"Without DOMID only what needs no guest.  With it, memory of several kinds is\n"
 	"lent to that guest and taken back, at addresses that it does not use; it is\n"
 	"not disturbed.\n\n"
-	"  -s, --seconds N   how long to do so over and over (default 50)\n",
+	"  -s, --seconds N   how long to do so over and over (default 50)\n"
+	"  -j, --json        for programs: an object a line\n",
 	selftest_main,
 };

@@ -151,16 +151,20 @@ def tool():
     page, completion = read("man", "xen-gpumem.8"), read("cli",
                                                          "completion.bash")
     for name in ("status", "list", "top", "lend", "export", "run", "trace",
-                 "selftest"):
+                 "selftest", "version"):
+        source = "main.c" if name == "version" else name + ".c"
         options = set(re.findall(r'\{ "([a-z-]+)", (?:no|required)_argument',
-                                 read("cli", name + ".c")))
+                                 read("cli", source)))
         for option in sorted(options):
             if f"--{option}" not in page.replace("\\-", "-"):
                 yield f"xen-gpumem.8: --{option} of {name} is missing"
             if f"--{option}" not in completion:
                 yield f"completion: --{option} of {name} is missing"
-        if f".SS {name}\n" not in page:
+        if f".SS {name}\n" not in page and name != "version":
             yield f"xen-gpumem.8: {name} has no section"
+        # What run prints is what the command prints.
+        if "json" not in options and name != "run":
+            yield f"{name}: it has no --json"
 
 
 def section(text, title):
