@@ -192,6 +192,28 @@ struct gpumem_usage {
 	u64 n[GPUMEM_USE_NR];
 };
 
+/* Slot i counts what took less than 1024 << i ns; the last one, all else. */
+#define GPUMEM_TIME_SLOTS	24
+
+/* How long something took, how often. */
+struct gpumem_time {
+	atomic64_t max;
+	atomic64_t slots[GPUMEM_TIME_SLOTS];
+};
+
+/* Counters of a window, or of several: see struct xen_gpumem_window_query. */
+struct gpumem_stats {
+	atomic64_t faults;
+	atomic64_t failed;
+	atomic64_t retries;
+	atomic64_t mapped;
+	atomic64_t revokes;
+	atomic64_t revoked;
+	atomic64_t downgraded;
+	struct gpumem_time revoke_time;
+	struct gpumem_time fault_time;
+};
+
 /**
  * struct gpumem_ctx - an attachment to one guest
  * @dom: the hypervisor's part; names the guest
@@ -212,6 +234,7 @@ struct gpumem_usage {
  * @files: open fds, to be told
  * @usage_lock: protects gpumem_file.used of all fds; a leaf
  * @debugfs: its directory there
+ * @gone: counters of windows that are no more, together
  * @info: limits, constant
  * @windows: by id; its own lock
  * @wq: of this guest, for what never sleeps over a process's memory
@@ -234,6 +257,7 @@ struct gpumem_ctx {
 	struct list_head files;
 	spinlock_t usage_lock;
 	struct dentry *debugfs;
+	struct gpumem_stats gone;
 	struct gpumem_hv_info info;
 	struct xarray windows;
 	struct workqueue_struct *wq;
@@ -309,28 +333,6 @@ struct gpumem_file {
 	struct xarray grants;
 	u32 next_grant;
 	struct gpumem_events events;
-};
-
-/* Slot i counts what took less than 1024 << i ns; the last one, all else. */
-#define GPUMEM_TIME_SLOTS	24
-
-/* How long something took, how often. */
-struct gpumem_time {
-	atomic64_t max;
-	atomic64_t slots[GPUMEM_TIME_SLOTS];
-};
-
-/* Counters of a window, see struct xen_gpumem_window_query. */
-struct gpumem_stats {
-	atomic64_t faults;
-	atomic64_t failed;
-	atomic64_t retries;
-	atomic64_t mapped;
-	atomic64_t revokes;
-	atomic64_t revoked;
-	atomic64_t downgraded;
-	struct gpumem_time revoke_time;
-	struct gpumem_time fault_time;
 };
 
 /**
@@ -500,6 +502,7 @@ void gpumem_show_add(struct gpumem_ctx *ctx);
 void gpumem_show_remove(struct gpumem_ctx *ctx);
 void gpumem_file_show(struct seq_file *m, struct file *filp);
 void gpumem_stat_time(struct gpumem_time *time, u64 ns);
+void gpumem_stats_add(struct gpumem_stats *to, const struct gpumem_stats *from);
 
 /* bind.c */
 long gpumem_bind(struct gpumem_file *file, void *arg);

@@ -8,9 +8,11 @@
  * debugfs is root's, a directory for each guest that is open, and no interface:
  *
  *   fds        one line for each open fd
- *   windows    one line for each window, with all that is counted
+ *   windows    one line for each window, with all that is counted, and one for
+ *              all of them, with those that are gone
  *   bindings   one line for each binding
- *   latency    how many faults and revocations of a window took how long
+ *   latency    how many faults and revocations of a window took how long, and
+ *              likewise of all
  *
  * and beside them one file about all guests, those that nobody has open too:
  *
@@ -48,6 +50,36 @@ void gpumem_stat_time(struct gpumem_time *time, u64 ns)
 	atomic64_inc(&time->slots[slot]);
 	while ((s64)ns > old && !atomic64_try_cmpxchg(&time->max, &old, ns))
 		;
+}
+
+static void gpumem_time_add(struct gpumem_time *to,
+			    const struct gpumem_time *from)
+{
+	s64 ns = atomic64_read(&from->max), old = atomic64_read(&to->max);
+	unsigned int i;
+
+	for (i = 0; i < GPUMEM_TIME_SLOTS; i++)
+		atomic64_add(atomic64_read(&from->slots[i]), &to->slots[i]);
+	while (ns > old && !atomic64_try_cmpxchg(&to->max, &old, ns))
+		;
+}
+
+/**
+ * gpumem_stats_add - add counters up
+ * @to: to these, which others may be adding to
+ * @from: nobody counts here any more, or the result is of some moment ago
+ */
+void gpumem_stats_add(struct gpumem_stats *to, const struct gpumem_stats *from)
+{
+	atomic64_add(atomic64_read(&from->faults), &to->faults);
+	atomic64_add(atomic64_read(&from->failed), &to->failed);
+	atomic64_add(atomic64_read(&from->retries), &to->retries);
+	atomic64_add(atomic64_read(&from->mapped), &to->mapped);
+	atomic64_add(atomic64_read(&from->revokes), &to->revokes);
+	atomic64_add(atomic64_read(&from->revoked), &to->revoked);
+	atomic64_add(atomic64_read(&from->downgraded), &to->downgraded);
+	gpumem_time_add(&to->fault_time, &from->fault_time);
+	gpumem_time_add(&to->revoke_time, &from->revoke_time);
 }
 
 /* --- fdinfo ---------------------------------------------------------------- */
@@ -124,18 +156,21 @@ static int fds_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(fds);
 
-static void gpumem_show_window(struct seq_file *m, struct gpumem_window *window)
+static void gpumem_show_stats(struct seq_file *m, const struct gpumem_stats *s)
 {
-	struct gpumem_stats *s = &window->stats;
-
-	seq_printf(m, "%u gfn %#llx pages %#llx policy %u", window->id,
-		   READ_ONCE(window->gfn), window->nr, window->hole_policy);
 	seq_printf(m, " faults %lld failed %lld retries %lld mapped %lld",
 		   atomic64_read(&s->faults), atomic64_read(&s->failed),
 		   atomic64_read(&s->retries), atomic64_read(&s->mapped));
 	seq_printf(m, " revokes %lld revoked %lld downgraded %lld\n",
 		   atomic64_read(&s->revokes), atomic64_read(&s->revoked),
 		   atomic64_read(&s->downgraded));
+}
+
+static void gpumem_show_window(struct seq_file *m, struct gpumem_window *window)
+{
+	seq_printf(m, "%u gfn %#llx pages %#llx policy %u", window->id,
+		   READ_ONCE(window->gfn), window->nr, window->hole_policy);
+	gpumem_show_stats(m, &window->stats);
 }
 
 /* A piece of a window's bindings, from *@next on.  Return: there are more. */
@@ -172,13 +207,12 @@ static void gpumem_show_all_bindings(struct seq_file *m,
 		cond_resched();
 }
 
-static void gpumem_show_time(struct seq_file *m, u32 window, const char *what,
-			     struct gpumem_time *time)
+static void gpumem_show_time(struct seq_file *m, const char *what,
+			     const struct gpumem_time *time)
 {
 	unsigned int i;
 
-	seq_printf(m, "%u %s max-ns %lld", window, what,
-		   atomic64_read(&time->max));
+	seq_printf(m, " %s max-ns %lld", what, atomic64_read(&time->max));
 	for (i = 0; i < GPUMEM_TIME_SLOTS; i++)
 		seq_printf(m, " %lld", atomic64_read(&time->slots[i]));
 	seq_putc(m, '\n');
@@ -187,8 +221,10 @@ static void gpumem_show_time(struct seq_file *m, u32 window, const char *what,
 static void gpumem_show_latency(struct seq_file *m,
 				struct gpumem_window *window)
 {
-	gpumem_show_time(m, window->id, "fault", &window->stats.fault_time);
-	gpumem_show_time(m, window->id, "revoke", &window->stats.revoke_time);
+	seq_printf(m, "%u", window->id);
+	gpumem_show_time(m, "fault", &window->stats.fault_time);
+	seq_printf(m, "%u", window->id);
+	gpumem_show_time(m, "revoke", &window->stats.revoke_time);
 }
 
 /* Show something of each window. */
@@ -210,9 +246,34 @@ static void gpumem_show_windows(struct seq_file *m,
 	}
 }
 
+/*
+ * What the guest's windows have seen together, those that are gone included.  One
+ * that is going is in neither for a moment.
+ */
+static void gpumem_show_sum(struct gpumem_ctx *ctx, struct gpumem_stats *sum)
+{
+	struct gpumem_window *window;
+	unsigned long id;
+
+	memset(sum, 0, sizeof(*sum));
+	gpumem_stats_add(sum, &ctx->gone);
+	xa_for_each(&ctx->windows, id, window) {
+		window = gpumem_window_find(ctx, id);
+		if (!window)
+			continue;
+		gpumem_stats_add(sum, &window->stats);
+		gpumem_window_put(window);
+	}
+}
+
 static int windows_show(struct seq_file *m, void *unused)
 {
+	struct gpumem_stats sum;
+
 	gpumem_show_windows(m, gpumem_show_window);
+	gpumem_show_sum(m->private, &sum);
+	seq_puts(m, "all");
+	gpumem_show_stats(m, &sum);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(windows);
@@ -226,6 +287,7 @@ DEFINE_SHOW_ATTRIBUTE(bindings);
 
 static int latency_show(struct seq_file *m, void *unused)
 {
+	struct gpumem_stats sum;
 	unsigned int i;
 
 	/* The last one has no end. */
@@ -234,6 +296,11 @@ static int latency_show(struct seq_file *m, void *unused)
 		seq_printf(m, " %llu", (1ULL << i) * 1024 / 1000);
 	seq_putc(m, '\n');
 	gpumem_show_windows(m, gpumem_show_latency);
+	gpumem_show_sum(m->private, &sum);
+	seq_puts(m, "all");
+	gpumem_show_time(m, "fault", &sum.fault_time);
+	seq_puts(m, "all");
+	gpumem_show_time(m, "revoke", &sum.revoke_time);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(latency);

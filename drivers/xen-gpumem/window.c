@@ -38,6 +38,7 @@ static void gpumem_window_free(struct kref *ref)
 	struct gpumem_window *window =
 		container_of(ref, struct gpumem_window, ref);
 
+	gpumem_stats_add(&window->ctx->gone, &window->stats);
 	gpumem_file_put(window->file);
 	gpumem_ctx_put(window->ctx);
 	mutex_destroy(&window->lock);

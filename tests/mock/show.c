@@ -158,8 +158,9 @@ static void show_debugfs(void)
 	CHECK_EQ(lines_with(text, " address "), many);
 	CHECK_EQ(lines_with(text, " lent 1\n"), 1);
 	debug_file("latency");
-	CHECK_EQ(lines_with(text, " fault max-ns "), 2);
-	CHECK_EQ(lines_with(text, " revoke max-ns "), 2);
+	/* And of all of them. */
+	CHECK_EQ(lines_with(text, " fault max-ns "), 3);
+	CHECK_EQ(lines_with(text, " revoke max-ns "), 3);
 
 	/* Root's alone; the driver's part of it is gone with the guest. */
 	snprintf(dir, sizeof(dir), "%s/bindings", guest_dir());
@@ -168,6 +169,59 @@ static void show_debugfs(void)
 	close(xgt_dom);
 	xgt_dom = -1;
 	CHECK(!*guest_dir());
+	mock_end();
+}
+
+/* How many faults, or revocations, @who has had, by the sum of its slots. */
+static uint64_t timed(const char *who, const char *what)
+{
+	char head[64], *at, *end;
+	uint64_t sum = 0, n;
+
+	snprintf(head, sizeof(head), "\n%s %s max-ns ", who, what);
+	at = strstr(debug_file("latency"), head);
+	if (!at)
+		FAIL("no latency of %s's %ss in:\n%s", who, what, text);
+	/* The longest comes first. */
+	strtoull(at + strlen(head), &at, 10);
+	for (;; at = end) {
+		n = strtoull(at, &end, 10);
+		if (end == at)
+			return sum;
+		sum += n;
+	}
+}
+
+static void show_all(void)
+{
+	volatile uint64_t *p;
+	uint32_t w, w2;
+	char name[16];
+
+	mock_begin(1);
+	p = map_anon(SIZE);
+	w = window_new(SIZE, XEN_GPUMEM_POLICY_MMIO);
+	OK(gm_window_add(xgt_dom, BASE + MIB, SIZE, XEN_GPUMEM_POLICY_MMIO,
+			 &w2));
+	OK(gm_bind(xgt_dom, w, 0, SIZE, p, 0, 0));
+	OK(gm_bind(xgt_dom, w2, 0, SIZE, p, 0, 0));
+	g_write(BASE, 1);
+	g_write(BASE + MIB, 2);
+	g_write(BASE + MIB + PAGE, 3);
+	OK(madvise((void *)p, SIZE, MADV_DONTNEED));
+	EVENTUALLY(timed("all", "fault") == 3);
+	snprintf(name, sizeof(name), "%u", w2);
+	CHECK_EQ(timed(name, "fault"), 2);
+	CHECK(timed("all", "revoke") >= 2);
+	must_have(debug_file("windows"), "\nall faults 3 failed 0 ");
+
+	/* Of a window that is gone, too: nothing that happened is forgotten. */
+	OK(gm_window_remove(xgt_dom, w2));
+	EVENTUALLY(timed("all", "fault") == 3);
+	CHECK(timed("all", "revoke") >= 2);
+	must_have(debug_file("windows"), "\nall faults 3 failed 0 ");
+	g_write(BASE, 4);
+	EVENTUALLY(timed("all", "fault") == 4);
 	mock_end();
 }
 
@@ -381,6 +435,7 @@ static void serving_charged(void)
 static const struct xgt_test tests[] = {
 	{ "U4-mock-fdinfo", "U4", show_fdinfo, 0, 0 },
 	{ "U4-mock-debugfs", "U4,L19", show_debugfs, 0, 0 },
+	{ "U4-mock-debugfs-all", "U4", show_all, 0, 0 },
 	{ "U4-mock-debugfs-races", "U4", show_while_ending, 0, 0 },
 	{ "U4-mock-counted-first", "U4", counted_first, 0, 0 },
 	{ "U4-mock-traces", "U4", show_traces, 0, 0 },
