@@ -287,6 +287,11 @@ static void top(void)
 	CHECK(json_number(j, "windows.0.fault.max_ever_ns") > 0);
 	CHECK_EQ(json_number(j, "windows.0.ram_bytes"), 3 * PAGE);
 	CHECK_EQ(json_number(j, "windows.0.device_bytes"), 0);
+	CHECK_EQ(json_length(j, "domains"), 1);
+	CHECK_EQ(json_number(j, "domains.0.domain"), MOCK_DOMID);
+	CHECK_EQ(json_number(j, "domains.0.windows"), 1);
+	CHECK_EQ(json_number(j, "domains.0.faults"), 3);
+	CHECK_EQ(json_number(j, "domains.0.ram_bytes"), 3 * PAGE);
 
 	call_start(&call, goes_on, (void *)p);
 	text = tool(0, "top", "--count", "2", "--delay", "0.5", "--json");
@@ -321,6 +326,52 @@ static void top(void)
 		 strstr(text, line));
 	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
 	call_join(&call);
+	mock_end();
+}
+
+/* A guest's windows together: those that it has, and those that it had. */
+static void top_all(void)
+{
+	uint32_t w, w2;
+	volatile uint64_t *p;
+	const struct json *j;
+	struct program t;
+	const char *text;
+
+	mock_begin(1);
+	p = map_shared(memfd_new(SIZE), SIZE);
+	w = window_of(p, SIZE);
+	OK(xgm_window_add(xgt_dom, BASE + MIB, SIZE, XEN_GPUMEM_POLICY_MMIO,
+			  &w2));
+	OK(xgm_bind(xgt_dom, w2, 0, SIZE, p, 0, XEN_GPUMEM_POLICY_INJECT));
+	g_write(BASE, 1);
+	text = tool(0, "top", "-n", "1", "-d", "0.1");
+	fits(text);
+	CHECK_EQ(lines(text), 7);
+	has(text, "    7  all   64K  4.0K    0B    0B");
+
+	/* One that comes and goes between two looks, but for its faults. */
+	program_start(&t, (const char *const[]){
+			TOOL, "top", "-d", "0.5", "--json", NULL });
+	program_says(&t, "}\n");
+	g_write(BASE + MIB, 2);
+	OK(xgm_window_remove(xgt_dom, w2));
+	program_says(&t, "\"fault\":{\"count\":1,");
+	kill(t.pid, SIGINT);
+	CHECK_EQ(program_wait(&t), 0);
+	program_close(&t);
+
+	j = json_parse(tool(0, "top", "-n", "1", "-d", "0.1", "--json"), NULL);
+	CHECK_EQ(json_length(j, "windows"), 1);
+	CHECK_EQ(json_number(j, "windows.0.window"), w);
+	CHECK_EQ(json_number(j, "windows.0.faults"), 1);
+	CHECK_EQ(json_number(j, "domains.0.windows"), 1);
+	CHECK_EQ(json_number(j, "domains.0.faults"), 2);
+	CHECK(json_number(j, "domains.0.fault.max_ever_ns") > 0);
+	CHECK_EQ(json_number(j, "domains.0.bound_bytes"), SIZE);
+	j = json_parse(tool(0, "list", "--json"), NULL);
+	CHECK_EQ(json_number(j, "domains.0.all_windows.faults"), 2);
+	CHECK_EQ(json_number(j, "domains.0.windows.0.faults"), 1);
 	mock_end();
 }
 
@@ -443,6 +494,7 @@ static const struct xgt_test tests[] = {
 	{ "U4-tool-list-json", "U4,U2", list_json, 0, 0 },
 	{ "U6-tool-unprivileged", "U6,U4", unprivileged, 0, 0 },
 	{ "U4-tool-top", "U4,U2", top, 0, 0 },
+	{ "U4-tool-top-all", "U4", top_all, 0, 0 },
 	{ "U4-tool-top-long", "U4,U2", top_long, 0, 0 },
 	{ "U4-tool-top-ends", "U4", top_ends, 0, 0 },
 	{ "U6-tool-bad-input", "U6,U2", bad_input, 0, 0 },

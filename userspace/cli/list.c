@@ -152,6 +152,19 @@ static void json_holder(struct json *j, const struct view_holder *h)
 	json_end(j, '}');
 }
 
+static void json_counters(struct json *j, const struct view_window *w)
+{
+	json_number(j, "faults", w->faults);
+	json_number(j, "failed", w->failed);
+	json_number(j, "retries", w->retries);
+	json_number(j, "mapped_pages", w->mapped);
+	json_number(j, "revokes", w->revokes);
+	json_number(j, "revoked_pages", w->revoked);
+	json_number(j, "downgraded_pages", w->downgraded);
+	json_number(j, "fault_max_ns", w->fault.max_ns);
+	json_number(j, "revoke_max_ns", w->revoke.max_ns);
+}
+
 static void json_window(struct json *j, const struct view_window *w)
 {
 	const char *policy = xgm_policy_name(w->policy);
@@ -176,15 +189,7 @@ static void json_window(struct json *j, const struct view_window *w)
 		json_number(j, "device_bytes", w->io * PAGE);
 		json_number(j, "noncacheable_bytes", w->noncacheable * PAGE);
 	}
-	json_number(j, "faults", w->faults);
-	json_number(j, "failed", w->failed);
-	json_number(j, "retries", w->retries);
-	json_number(j, "mapped_pages", w->mapped);
-	json_number(j, "revokes", w->revokes);
-	json_number(j, "revoked_pages", w->revoked);
-	json_number(j, "downgraded_pages", w->downgraded);
-	json_number(j, "fault_max_ns", w->fault.max_ns);
-	json_number(j, "revoke_max_ns", w->revoke.max_ns);
+	json_counters(j, w);
 	json_end(j, '}');
 }
 
@@ -221,6 +226,11 @@ static void json_domain(struct json *j, const struct view_domain *d,
 	for (size_t i = 0; i < d->nr_windows; i++)
 		json_window(j, &d->windows[i]);
 	json_end(j, ']');
+	if (d->has_all && d->attached) {
+		json_begin(j, "all_windows", '{');
+		json_counters(j, &d->all);
+		json_end(j, '}');
+	}
 	if (what->bindings) {
 		json_begin(j, "bindings", '[');
 		for (size_t i = 0; i < d->nr_bindings; i++)

@@ -15,6 +15,7 @@
 #include "observe.h"
 
 #define FOLDER		DEBUGFS "/xen-gpumem"
+#define ALL		"all "		/* in place of a window */
 
 void *view_append(void *array, size_t *nr, size_t size)
 {
@@ -39,19 +40,29 @@ static struct view_window *window_find(struct view_domain *d, uint32_t id)
 	return NULL;
 }
 
+static bool counters(const char *text, struct view_window *w)
+{
+	return sscanf(text, " faults %" SCNu64 " failed %" SCNu64 " retries %"
+		      SCNu64 " mapped %" SCNu64 " revokes %" SCNu64
+		      " revoked %" SCNu64 " downgraded %" SCNu64, &w->faults,
+		      &w->failed, &w->retries, &w->mapped, &w->revokes,
+		      &w->revoked, &w->downgraded) == 7;
+}
+
 static void window_line(struct view *v, struct view_domain *d,
 			const char *line)
 {
 	struct view_window w = { .owner = 0 };
+	int at = 0;
 
 	(void)v;
+	if (!strncmp(line, ALL, sizeof(ALL) - 1)) {
+		d->has_all = counters(line + sizeof(ALL) - 1, &d->all);
+		return;
+	}
 	if (sscanf(line, "%" SCNu32 " gfn %" SCNx64 " pages %" SCNx64
-		   " policy %" SCNu32 " faults %" SCNu64 " failed %" SCNu64
-		   " retries %" SCNu64 " mapped %" SCNu64 " revokes %" SCNu64
-		   " revoked %" SCNu64 " downgraded %" SCNu64,
-		   &w.id, &w.gfn, &w.pages, &w.policy, &w.faults, &w.failed,
-		   &w.retries, &w.mapped, &w.revokes, &w.revoked,
-		   &w.downgraded) != 11)
+		   " policy %" SCNu32 "%n", &w.id, &w.gfn, &w.pages,
+		   &w.policy, &at) != 4 || !counters(line + at, &w))
 		return;
 	d->windows = view_append(d->windows, &d->nr_windows, sizeof(w));
 	d->windows[d->nr_windows - 1] = w;
@@ -94,31 +105,39 @@ static unsigned int numbers(const char *text, uint64_t *n, unsigned int max)
 	return i;
 }
 
+/* What follows the window: fault or revoke. */
+static void times(const char *text, struct view_window *w)
+{
+	struct view_time *time;
+	uint64_t max_ns;
+	char what[16];
+	int at = 0;
+
+	if (sscanf(text, "%15s max-ns %" SCNu64 "%n", what, &max_ns, &at) != 2)
+		return;
+	time = !strcmp(what, "fault") ? &w->fault : &w->revoke;
+	time->max_ns = max_ns;
+	numbers(text + at, time->slots, SLOTS_MAX);
+}
+
 static void latency_line(struct view *v, struct view_domain *d,
 			 const char *line)
 {
 	static const char head[] = "# less than us:";
-	struct view_time *time;
 	struct view_window *w;
-	uint64_t max_ns;
-	char what[16];
 	uint32_t id;
 	int at = 0;
 
 	if (!strncmp(line, head, sizeof(head) - 1)) {
 		v->nr_slots = numbers(line + sizeof(head) - 1, v->slot_us,
 				      SLOTS_MAX);
-		return;
+	} else if (!strncmp(line, ALL, sizeof(ALL) - 1)) {
+		times(line + sizeof(ALL) - 1, &d->all);
+	} else if (sscanf(line, "%" SCNu32 " %n", &id, &at) == 1) {
+		w = window_find(d, id);
+		if (w)
+			times(line + at, w);
 	}
-	if (sscanf(line, "%" SCNu32 " %15s max-ns %" SCNu64 "%n", &id, what,
-		   &max_ns, &at) != 3)
-		return;
-	w = window_find(d, id);
-	if (!w)
-		return;
-	time = !strcmp(what, "fault") ? &w->fault : &w->revoke;
-	time->max_ns = max_ns;
-	numbers(line + at, time->slots, SLOTS_MAX);
 }
 
 static void file_line(struct view *v, struct view_domain *d, const char *line)

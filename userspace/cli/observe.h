@@ -95,6 +95,9 @@ struct view_domain {
 	uint64_t generation;
 	bool attached;
 	unsigned int files;		/* open files, with or without holders */
+	/* Counters and times of all its windows, those that are gone included. */
+	struct view_window all;
+	bool has_all;			/* the driver tells */
 	struct view_window *windows;
 	size_t nr_windows;
 	struct view_binding *bindings;

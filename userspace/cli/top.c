@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * xen-gpumem top: what goes on, a line for each window.
+ * xen-gpumem top: what goes on, a line for each window, and one for each guest
+ * that has several.
  *
  * A frame shows what happened between two looks, so the first one comes after
  * one interval.  Latencies are those of the faults and revocations in between;
@@ -22,10 +23,11 @@ struct what {
 	double delay;
 };
 
-/* Of one window, in between. */
+/* Of one window, or of all of a guest's, in between. */
 struct delta {
 	const struct view_domain *d;
 	const struct view_window *w;
+	bool all;
 	double faults, failed, revokes, revoked;	/* per second */
 	struct view_time fault, revoke;
 };
@@ -40,19 +42,25 @@ static void on_signal(int sig)
 
 /* --- arithmetic ------------------------------------------------------------ */
 
-static const struct view_window *before(const struct view *old,
-					const struct view_domain *d,
-					uint32_t id)
+static const struct view_domain *before(const struct view *old,
+					const struct view_domain *d)
 {
 	for (size_t i = 0; i < old->nr_domains; i++) {
 		const struct view_domain *o = &old->domains[i];
 
-		if (o->domid != d->domid || o->generation != d->generation)
-			continue;
-		for (size_t k = 0; k < o->nr_windows; k++)
-			if (o->windows[k].id == id)
-				return &o->windows[k];
+		if (o->domid == d->domid && o->generation == d->generation &&
+		    o->attached == d->attached)
+			return o;
 	}
+	return NULL;
+}
+
+static const struct view_window *window_of(const struct view_domain *d,
+					   uint32_t id)
+{
+	for (size_t i = 0; d && i < d->nr_windows; i++)
+		if (d->windows[i].id == id)
+			return &d->windows[i];
 	return NULL;
 }
 
@@ -62,17 +70,16 @@ static uint64_t more(uint64_t new, uint64_t old)
 	return new > old ? new - old : 0;
 }
 
-static void delta_of(struct delta *delta, const struct view *old,
-		     const struct view *new, const struct view_domain *d,
-		     const struct view_window *w)
+/* @o: what it was @s seconds before, or NULL */
+static void delta_of(struct delta *delta, const struct view_domain *d,
+		     const struct view_window *w, const struct view_window *o,
+		     double s)
 {
 	static const struct view_window none;
-	const struct view_window *o = before(old, d, w->id);
-	double s = new->when - old->when;
 
 	if (!o || o->faults > w->faults || o->mapped > w->mapped)
 		o = &none;
-	*delta = (struct delta){ .d = d, .w = w };
+	*delta = (struct delta){ .d = d, .w = w, .all = w == &d->all };
 	delta->faults = more(w->faults, o->faults) / s;
 	delta->failed = more(w->failed, o->failed) / s;
 	delta->revokes = more(w->revokes, o->revokes) / s;
@@ -85,6 +92,23 @@ static void delta_of(struct delta *delta, const struct view *old,
 	}
 	delta->fault.max_ns = w->fault.max_ns;
 	delta->revoke.max_ns = w->revoke.max_ns;
+}
+
+/* The driver adds up what was counted; what there is now is added up here. */
+static void add_up(struct view_domain *d)
+{
+	struct view_window *all = &d->all;
+
+	all->asked = true;
+	for (size_t i = 0; i < d->nr_windows; i++) {
+		const struct view_window *w = &d->windows[i];
+
+		all->bound += w->bound;
+		all->lent += w->lent;
+		all->io += w->io;
+		all->noncacheable += w->noncacheable;
+		all->asked = all->asked && w->asked;
+	}
 }
 
 /* How many there were in between. */
@@ -146,11 +170,13 @@ static const char *rate_text(char buf[16], double rate)
 
 static void tell_line(const struct view *v, const struct delta *d)
 {
-	char b[11][16];
+	char b[11][16], window[16] = "all";
 
+	if (!d->all)
+		snprintf(window, sizeof(window), "%u", d->w->id);
 	/* 80 columns: a line that is full must not make an empty one. */
-	printf("%5u %4u %5s %5s %5s %5s %5s %5s %5s %5s %5s %5s %5s\n",
-	       d->d->domid, d->w->id, human(b[0], d->w->bound * PAGE),
+	printf("%5u %4s %5s %5s %5s %5s %5s %5s %5s %5s %5s %5s %5s\n",
+	       d->d->domid, window, human(b[0], d->w->bound * PAGE),
 	       d->w->asked ? human(b[1], (d->w->lent - d->w->io) * PAGE) : "?",
 	       d->w->asked ? human(b[2], d->w->io * PAGE) : "?",
 	       d->w->asked ? human(b[3], d->w->noncacheable * PAGE) : "?",
@@ -216,7 +242,10 @@ static void json_line(struct json *j, const struct view *v,
 	json_begin(j, NULL, '{');
 	json_number(j, "domain", d->d->domid);
 	json_number(j, "generation", d->d->generation);
-	json_number(j, "window", d->w->id);
+	if (d->all)
+		json_number(j, "windows", d->d->nr_windows);
+	else
+		json_number(j, "window", d->w->id);
 	json_number(j, "bound_bytes", d->w->bound * PAGE);
 	json_number(j, "lent_bytes", d->w->lent * PAGE);
 	if (d->w->asked) {
@@ -238,34 +267,81 @@ static void json_line(struct json *j, const struct view *v,
 
 /* -------------------------------------------------------------------------- */
 
-static void tell(const struct what *what, const struct view *old,
-		 const struct view *new)
+static void tell_windows(const struct what *what, const struct view *old,
+			 const struct view *new, const struct view_domain *d,
+			 struct json *j)
 {
-	struct json j = { .out = stdout };
+	const struct view_domain *o = before(old, d);
+	double seconds = new->when - old->when;
 	struct delta delta;
 
-	if (what->json) {
-		json_begin(&j, NULL, '{');
-		json_real(&j, "seconds", new->when - old->when);
-		json_begin(&j, "windows", '[');
-	} else {
-		tell_head(what, new, new->when - old->when);
+	for (size_t i = 0; i < d->nr_windows; i++) {
+		const struct view_window *w = &d->windows[i];
+
+		delta_of(&delta, d, w, window_of(o, w->id), seconds);
+		if (what->json)
+			json_line(j, new, &delta);
+		else
+			tell_line(new, &delta);
 	}
-	for (size_t i = 0; i < new->nr_domains; i++)
-		for (size_t k = 0; k < new->domains[i].nr_windows; k++) {
-			delta_of(&delta, old, new, &new->domains[i],
-				 &new->domains[i].windows[k]);
-			if (what->json)
-				json_line(&j, new, &delta);
-			else
-				tell_line(new, &delta);
-		}
-	if (what->json) {
-		json_end(&j, ']');
-		json_end(&j, '}');
-	} else if (what->batch) {
+}
+
+static void tell_all(const struct what *what, const struct view *old,
+		     const struct view *new, struct view_domain *d,
+		     struct json *j)
+{
+	const struct view_domain *o = before(old, d);
+	struct delta delta;
+
+	/* What is only named has never had windows. */
+	if (!d->has_all || !d->attached)
+		return;
+	add_up(d);
+	delta_of(&delta, d, &d->all, o ? &o->all : NULL,
+		 new->when - old->when);
+	if (what->json)
+		json_line(j, new, &delta);
+	else if (d->nr_windows > 1)
+		tell_line(new, &delta);
+}
+
+static void tell_text(const struct what *what, const struct view *old,
+		      struct view *new)
+{
+	tell_head(what, new, new->when - old->when);
+	for (size_t i = 0; i < new->nr_domains; i++) {
+		tell_windows(what, old, new, &new->domains[i], NULL);
+		tell_all(what, old, new, &new->domains[i], NULL);
+	}
+	if (what->batch)
 		putchar('\n');
-	}
+}
+
+static void tell_json(const struct what *what, const struct view *old,
+		      struct view *new)
+{
+	struct json j = { .out = stdout };
+
+	json_begin(&j, NULL, '{');
+	json_real(&j, "seconds", new->when - old->when);
+	json_begin(&j, "windows", '[');
+	for (size_t i = 0; i < new->nr_domains; i++)
+		tell_windows(what, old, new, &new->domains[i], &j);
+	json_end(&j, ']');
+	json_begin(&j, "domains", '[');
+	for (size_t i = 0; i < new->nr_domains; i++)
+		tell_all(what, old, new, &new->domains[i], &j);
+	json_end(&j, ']');
+	json_end(&j, '}');
+}
+
+static void tell(const struct what *what, const struct view *old,
+		 struct view *new)
+{
+	if (what->json)
+		tell_json(what, old, new);
+	else
+		tell_text(what, old, new);
 	fflush(stdout);
 }
 
@@ -340,7 +416,7 @@ static int top_main(int argc, char **argv)
 const struct command top_command = {
 	"top", "[-n COUNT] [-d SECONDS] [--batch] [--json]",
 	"faults, revokes and what is lent, live",
-	"A line for each window: what is bound in it; what the guest has of it now,\n"
+	"A line for each window, and for all of a guest's: what is bound in it; what the guest has of it now,\n"
 	"in RAM and in device memory (VRAM), and how much of both is not cacheable;\n"
 	"faults, revocations and failures per second; below which time half of them,\n"
 	"and 99 in 100, were done.\n\n"
