@@ -416,8 +416,9 @@ static int top_main(int argc, char **argv)
 const struct command top_command = {
 	"top", "[-n COUNT] [-d SECONDS] [--batch] [--json]",
 	"faults, revokes and what is lent, live",
-	"A line for each window, and for all of a guest's: what is bound in it; what the guest has of it now,\n"
-	"in RAM and in device memory (VRAM), and how much of both is not cacheable;\n"
+	"A line for each window, and one for all of a guest's where it has several:\n"
+	"what is bound in it; what the guest has of it now, in RAM and in device\n"
+	"memory (VRAM), and how much of both is not cacheable;\n"
 	"faults, revocations and failures per second; below which time half of them,\n"
 	"and 99 in 100, were done.\n\n"
 	"  -n, --count COUNT    end after so many frames\n"
