@@ -60,6 +60,8 @@ void says(int line, int fd, struct xgm_attempt a, int err, const char *what);
 unsigned int lines(const char *text);
 /* No line may be wider than a terminal. */
 void fits(const char *text);
+/* For the documents: leave what a command printed in the run's folder, out/. */
+void keep(const char *name, const char *text);
 /* A number as an argument: the last eight are valid. */
 const char *hex(uint64_t n);
 /* The rest of a line of /proc/PID/status, of which @name is the beginning. */

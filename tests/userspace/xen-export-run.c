@@ -4,6 +4,9 @@
  * process that has nothing but a descriptor, as the example has it that puts a
  * guest's surface on the display.
  *
+ * What export printed that was held until its guest had gone is kept in the run's
+ * folder, out/, for the documents.
+ *
  * This program is also what the tool starts as command: with --child, and with
  * --user as a process that exports by itself.
  */
@@ -289,6 +292,7 @@ static void held_guest_ends(void)
 	guest_destroy(&xgt_guest);
 	CHECK_EQ(program_wait(&p), 0);
 	has(program_out(&p), "\nthe guest is gone\n");
+	keep("export.txt", program_out(&p));
 	program_close(&p);
 	EVENTUALLY(!remains(id));
 }

@@ -249,17 +249,6 @@ static void explained_revoke(void)
 
 /* --- what is shown --------------------------------------------------------- */
 
-/* For the documents: a command and what it printed. */
-static void keep(const char *name, const char *text)
-{
-	char path[64];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/xg/out/%s", name);
-	f = fopen(path, "w");
-	CHECK(f && fputs(text, f) >= 0 && !fclose(f));
-}
-
 static void status(void)
 {
 	const struct json *j;

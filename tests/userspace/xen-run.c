@@ -2,6 +2,9 @@
 /*
  * The tool's lending commands and the example backend on Xen: the backend has
  * nothing but a descriptor, and a guest looks at what it lends.
+ *
+ * What lend printed of a file that shrinks is kept in the run's folder, out/, for
+ * the documents.
  */
 #include <signal.h>
 #include <sys/stat.h>
@@ -217,6 +220,7 @@ static void lend_file(void)
 	CHECK_EQ(program_wait(&t), 0);
 	has(program_out(&t), ", failed 1, pages lent ");
 	CHECK(!*program_err(&t));
+	keep("lend.txt", program_out(&t));
 	program_close(&t);
 	EVENTUALLY(guest_read(GPA) == NOBODY);
 	close(file);

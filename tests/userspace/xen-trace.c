@@ -24,16 +24,6 @@ static const char *domid(void)
 	return text;
 }
 
-static void keep(const char *name, const char *text)
-{
-	char path[64];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/xg/out/%s", name);
-	f = fopen(path, "w");
-	CHECK(f && fputs(text, f) >= 0 && !fclose(f));
-}
-
 static const char *end(struct program *p)
 {
 	const char *text;
