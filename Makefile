@@ -5,10 +5,16 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help root qemu xen xen-matrix module userspace tests native image demo \
-	check check-full check-igt soak bench mutants style clean distclean
+	check check-full check-igt soak bench mutants style clean distclean \
+	kernel-6.12 image-6.12
 MAKEFLAGS += --no-print-directory
 
 in-root := testbed/in-root
+# KERNEL=6.12: dom0 runs that kernel, and the module is built for it.  Without
+# it, check-full boots scenarios that ask for one of these by themselves, too.
+kernel := $(if $(KERNEL),kernel-$(KERNEL))
+full-kernels := $(if $(KERNEL),,6.12)
+export KERNEL
 
 help:
 	@echo 'To see it work:'
@@ -18,7 +24,8 @@ help:
 	@echo '  check       build everything, run unit tests and the quick scenarios'
 	@echo ''
 	@echo 'More tests, same format:'
-	@echo '  check-full  the slow scenarios too, on all kinds of dom0 that they name'
+	@echo '  check-full  the slow scenarios too, on all kinds of dom0 that they name;'
+	@echo '              some on Linux 6.12'
 	@echo '  check-igt   the IGT tests, all of them, on both kinds of dom0'
 	@echo '  soak        the long ones: hours'
 	@echo '  mutants     break one promise at a time; a named test must notice'
@@ -33,13 +40,15 @@ help:
 	@echo '              FLASK and with FLASK alone; for arm64, not booted'
 	@echo '  module      xen-gpumem.ko'
 	@echo '  userspace   library, tool and example backend (to install: userspace/Makefile)'
+	@echo '  kernel-6.12 the stable distribution'"'"'s kernel, for dom0'
 	@echo '  tests       programs for dom0, guest and host'
 	@echo '  image       what the emulated machine boots'
 	@echo ''
-	@echo '  clean       forget everything built but the tool root and downloads'
+	@echo '  clean       forget everything built but tool root, kernels, downloads'
 	@echo '  distclean   forget everything'
 	@echo ''
 	@echo 'One scenario: testbed/run NAME (testbed/run --help).'
+	@echo 'Under another dom0 kernel: make check KERNEL=6.12, KERNEL=6.12 testbed/run NAME.'
 
 root:
 	@testbed/root.sh
@@ -55,7 +64,10 @@ xen-matrix: qemu
 	@testbed/xen.sh debug release off flask flask-off
 	@testbed/xen-arm.sh
 
-module: root
+kernel-6.12: root
+	@testbed/kernel.sh $(@:kernel-%=%)
+
+module: root $(kernel)
 	@testbed/module.sh
 	@testbed/module.sh --test
 
@@ -68,14 +80,18 @@ tests: root
 image: module tests
 	@testbed/image.sh
 
+# For scenarios that ask for that kernel by themselves.
+image-6.12:
+	@$(MAKE) image KERNEL=$(@:image-%=%)
+
 demo: xen image
 	@testbed/demo $(if $(DOM0),--dom0 $(DOM0))
 
 check: xen image
 	@testbed/check quick
 
-check-full: xen-matrix image
-	@testbed/check full
+check-full: xen-matrix image $(full-kernels:%=image-%)
+	@testbed/check full $(full-kernels:%=--kernel %)
 
 check-igt: xen image
 	@testbed/check full igt
@@ -94,8 +110,9 @@ style: root
 	@testbed/style.sh
 
 clean:
-	rm -rf build/xen build/module build/userspace build/tests build/igt build/image \
-		build/run build/check build/demo build/mutants build/bench build/logs
+	rm -rf build/xen build/module* build/userspace build/tests build/igt \
+		build/image* build/run build/check build/demo build/mutants \
+		build/bench build/logs
 
 distclean:
 	rm -rf build

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Make what the emulated machine boots, under build/image/:
+# Make what the emulated machine boots, under build/image/, or build/image-NAME/
+# with KERNEL=NAME:
 #
-#   vmlinux      the distribution's kernel, for dom0 and for guests
+#   vmlinux      dom0's kernel.  Guests always boot the distribution's
 #   base.cpio    toolstack, libraries, kernel modules, guest kernel: changes
 #                with the tool root only
 #   top.cpio     init, helper and test programs, xen-gpumem.ko, guest image:
@@ -21,11 +22,12 @@
 #                               in OUT-DIR from XG_MODULE, XG_TESTS (mutants)
 . "$(dirname "$0")/lib.sh"
 
-out=${1:-$build/image}
-base=$build/image
-release=$(kernel_release)
-module=${XG_MODULE:-$build/module/xen-gpumem.ko}
-module_test=${XG_MODULE_TEST:-$build/module-test/xen-gpumem.ko}
+base=$build/image$variant
+out=${1:-$base}
+release=$(dom0_release)
+stock=$(kernel_release)
+module=${XG_MODULE:-$build/module$variant/xen-gpumem.ko}
+module_test=${XG_MODULE_TEST:-$build/module-test$variant/xen-gpumem.ko}
 tests=${XG_TESTS:-$build/tests}
 igt=$build/igt
 
@@ -42,6 +44,13 @@ blk virtio_blk
 brd brd
 kvm kvm_amd'
 
+# Guests have the distribution's kernel, whatever dom0's is.
+guest_modules='xen-privcmd xen-gntalloc xen-gntdev brd'
+
+# Where modprobe finds dom0's modules, seen from the tool root.
+modules=${kernel:+/xen-gpumem/build/kernel$variant/root}
+modules=${modules:-/}
+
 programs='xl xenstored xenconsoled xen-init-dom0 libxl-save-helper'
 
 # Other programs that tests in dom0 run.
@@ -53,7 +62,8 @@ make_base()
 	rm -rf "$tree"
 	mkdir -p "$tree/bin" "$tree/lib/xg" "$tree/lib/modules" "$tree/guest"
 	"$top/testbed/in-root" sh -eu -c '
-		tree=$1 release=$2 programs=$3 sets=$4 tools=$5
+		tree=$1 modules=$2 release=$3 programs=$4 sets=$5 tools=$6
+		stock=$7 guest_modules=$8
 		prefix=/usr/lib/xen-4.20/bin
 		for p in $programs; do
 			install -D $prefix/$p $tree$prefix/$p
@@ -71,41 +81,31 @@ make_base()
 		mv $tree/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 $tree/lib64/
 		ln -sfn ../../lib/x86_64-linux-gnu $tree/usr/lib/x86_64-linux-gnu
 		echo "$sets" | while read -r set members; do
+			: >$tree/lib/xg/$set
 			for m in $members; do
-				modprobe -S $release --show-depends $m
-			done | sed -n "s/^insmod \([^ ]*\).*/\1/p" |
-			while read -r file; do
-				name=$(basename $file .xz)
-				[ -e $tree/lib/modules/$name ] ||
-					xz -dc $file >$tree/lib/modules/$name
-				echo /lib/modules/$name
-			done >$tree/lib/xg/$set
+				found=$(modprobe -d $modules -S $release --show-depends $m)
+				for file in $(echo "$found" |
+					      sed -n "s/^insmod \([^ ]*\).*/\1/p"); do
+					name=$(basename $file .xz)
+					[ -e $tree/lib/modules/$name ] ||
+						xzcat -f $file >$tree/lib/modules/$name
+					echo /lib/modules/$name >>$tree/lib/xg/$set
+				done
+			done
 		done
-	' sh "/xen-gpumem/${tree#"$top"/}" "$release" "$programs" "$module_sets" \
-		"$tools"
+		for m in $guest_modules; do
+			xzcat -f $(modinfo -k $stock -n $m) >$tree/guest/$m.ko
+		done
+	' sh "/xen-gpumem/${tree#"$top"/}" "$modules" "$release" "$programs" \
+		"$module_sets" "$tools" "$stock" "$guest_modules"
 	mkdir -p "$base"
-	extract_kernel
-	cp "$base/vmlinux" "$tree/guest/vmlinuz"
+	extract_kernel "/boot/vmlinuz-$stock" "$tree/guest/vmlinuz"
+	if [ -n "$kernel" ]; then
+		cp "$build/kernel$variant/vmlinux" "$base/vmlinux"
+	else
+		cp "$tree/guest/vmlinuz" "$base/vmlinux"
+	fi
 	pack "$tree" "$base/base.cpio"
-}
-
-# The kernel's own ELF image out of the bzImage: the same bits, unpacked once
-# here instead of at every boot by the emulated CPU.
-extract_kernel()
-{
-	packed=/boot/vmlinuz-$release plain=/xen-gpumem/${base#"$top"/}/vmlinux
-	"$top/testbed/in-root" sh -eu -c '
-		for at in $(LC_ALL=C grep -aboP "\x28\xb5\x2f\xfd" $1 | cut -d: -f1); do
-			# The size which follows the payload ends zstd with an error.
-			tail -c +$((at + 1)) $1 | zstd -dcq >$2.new 2>/dev/null || :
-			if readelf -h $2.new >/dev/null 2>&1; then
-				mv $2.new $2
-				exit 0
-			fi
-		done
-		echo "no zstd-packed ELF image in $1"
-		exit 1
-	' sh "$packed" "$plain"
 }
 
 # pack TREE FILE
@@ -123,12 +123,13 @@ build_helpers()
 	"$top/testbed/in-root" sh -eu -c '
 		cd testbed
 		flags="-O2 -Wall -Wextra -Werror -static -D_GNU_SOURCE"
-		gcc $flags -o ../build/image/init init.c outbox.c xencall.c
-		gcc $flags -o ../build/image/xg-guest xg-guest.c xencall.c
-		gcc $flags -o ../build/image/smoke smoke.c
-		gcc $flags -o ../build/image/igt-run igt-run.c
-		gcc $flags -o ../build/image/boots boots.c xencall.c
-		gcc $flags -o ../build/image/smoke-guest smoke-guest.c'
+		gcc $flags -o ../$1/init init.c outbox.c xencall.c
+		gcc $flags -o ../$1/xg-guest xg-guest.c xencall.c
+		gcc $flags -o ../$1/smoke smoke.c
+		gcc $flags -o ../$1/igt-run igt-run.c
+		gcc $flags -o ../$1/boots boots.c xencall.c
+		gcc $flags -o ../$1/smoke-guest smoke-guest.c' \
+			sh "${base#"$top"/}"
 }
 
 helpers_stale()
@@ -183,8 +184,8 @@ pack_guest()
 	rm -rf "$out/guest.tree"
 	mkdir -p "$out/guest.tree/lib/modules"
 	cp "$1" "$out/guest.tree/init"
-	for m in xen-privcmd xen-gntalloc xen-gntdev brd; do
-		cp "$base/base.tree/lib/modules/$m.ko" "$out/guest.tree/lib/modules/"
+	for m in $guest_modules; do
+		cp "$base/base.tree/guest/$m.ko" "$out/guest.tree/lib/modules/"
 	done
 	pack "$out/guest.tree" "$tree/guest/$2"
 	rm -r "$out/guest.tree"
@@ -218,7 +219,10 @@ make_top()
 
 mkdir -p "$base" "$out"
 stamp=$base/base.stamp
-want="$release $(cksum <"$top/testbed/image.sh")"
+want="$release $stock $(cksum <"$top/testbed/image.sh")"
+if [ -n "$kernel" ]; then
+	want="$want $(cat "$build/kernel$variant/stamp")"
+fi
 if [ ! -e "$base/base.cpio" ] || [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
 	rm -f "$stamp"
 	logged image-base "toolstack, kernel $release and modules" make_base

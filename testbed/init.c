@@ -350,11 +350,12 @@ static int open_serial(void)
 	return fd;
 }
 
-static bool load_module(const char *path, const char *parameters)
+/* @wish: another one would only like to have it, perhaps: not on this machine */
+static bool load_module(const char *path, const char *parameters, bool wish)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	bool ok = !syscall(SYS_finit_module, fd, parameters, 0) ||
-		  errno == EEXIST;
+		  errno == EEXIST || (wish && errno == ENODEV);
 
 	if (!ok)
 		emitf("XG-BOOT cannot load %s %s: %s", path, parameters,
@@ -388,7 +389,8 @@ static bool load_modules(char *set)
 		next[strcspn(next, "\n")] = '\0';
 		strcpy(path, next);
 		more = fgets(next, sizeof(next), list);
-		ok = load_module(path, more || !parameters ? "" : parameters);
+		ok = load_module(path, more || !parameters ? "" : parameters,
+				 more);
 	}
 	fclose(list);
 	return ok;

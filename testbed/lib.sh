@@ -13,6 +13,10 @@ build=$top/build
 root=${XG_ROOT:-$build/root}
 step=$(basename "$0" .sh)
 jobs=${XG_JOBS:-$(nproc)}
+# dom0's kernel: the distribution's, or one of those that kernel.sh makes.  What
+# is made for one of these has its name added.
+kernel=${KERNEL:-}
+variant=${kernel:+-$kernel}
 mkdir -p "$build/logs"
 
 say()
@@ -51,6 +55,53 @@ kernel_release()
 	[ -e "$1" ] || die "no kernel in the tool root (make root)"
 	[ "$#" -eq 1 ] || die "several kernels in the tool root: $*"
 	printf '%s\n' "${1##*/vmlinuz-}"
+}
+
+# The release of dom0's kernel.
+dom0_release()
+{
+	if [ -z "$kernel" ]; then
+		kernel_release
+	else
+		cat "$build/kernel$variant/release" 2>/dev/null ||
+			die "no kernel '$kernel' (make kernel$variant)"
+	fi
+}
+
+# Where kbuild finds the headers of dom0's kernel, seen from the tool root.
+dom0_headers()
+{
+	if [ -z "$kernel" ]; then
+		echo "/lib/modules/$(kernel_release)/build"
+	else
+		echo "/xen-gpumem/build/kernel$variant/build"
+	fi
+}
+
+# The kernel's own ELF image out of a bzImage: the same bits, unpacked once here
+# instead of at every boot by the emulated CPU.
+#
+# extract_kernel PACKED-IN-TOOL-ROOT PLAIN
+extract_kernel()
+{
+	"$top/testbed/in-root" sh -eu -c '
+		try()
+		{
+			for at in $(LC_ALL=C grep -aboP "$3" $1 | cut -d: -f1); do
+				# The size which follows the payload, or its
+				# padding, ends the unpacker with an error.
+				tail -c +$((at + 1)) $1 | $4 >$2.new 2>/dev/null || :
+				if readelf -h $2.new >/dev/null 2>&1; then
+					mv $2.new $2
+					exit 0
+				fi
+			done
+		}
+		try $1 $2 "\x28\xb5\x2f\xfd" "zstd -dcq"
+		try $1 $2 "\xfd7zXZ\x00" "xz -dcq"
+		echo "no ELF image packed by zstd or xz in $1"
+		exit 1
+	' sh "$1" "/xen-gpumem/${2#"$top"/}"
 }
 
 # The first mirror that the tool root was made from, without its /dists part.

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Build drivers/xen-gpumem against the tool root's kernel headers:
-# build/module/xen-gpumem.ko, with every object under build/module.
+# build/module/xen-gpumem.ko, with every object under build/module.  With
+# KERNEL=NAME against that kernel's (testbed/kernel.sh), in build/module-NAME.
 #
 #   testbed/module.sh [--test] [VARIABLE=VALUE...]     passed on to kbuild
 #
@@ -10,13 +11,15 @@
 # the tests: build/module-test/xen-gpumem.ko.
 . "$(dirname "$0")/lib.sh"
 
-release=$(kernel_release)
+release=$(dom0_release)
+headers=$(dom0_headers)
 name=module
 if [ "${1:-}" = --test ]; then
 	name=module-test
 	shift
 	set -- CONFIG_XEN_GPUMEM_TEST=y "$@"
 fi
+name=$name$variant
 out=$build/$name
 
 # The sources are mirrored rather than built in place: kbuild then leaves
@@ -42,7 +45,7 @@ mirror()
 build_module()
 {
 	mirror
-	"$top/testbed/in-root" make -C "/lib/modules/$release/build" \
+	"$top/testbed/in-root" make -C "$headers" \
 		M=/xen-gpumem/build/$name/src/drivers/xen-gpumem \
 		-j"$jobs" "$@" modules
 	cmp -s "$out/src/drivers/xen-gpumem/xen-gpumem.ko" "$out/full.ko" || {

@@ -19,6 +19,9 @@ in tests/scenarios, lines of "key = value":
              (default linux)
   suite      quick (make check), full (make check-full), soak, or draft: not
              seen to pass yet, run by name only (default quick)
+  kernel     dom0's kernel, where the scenario is about that one: a name of
+             testbed/kernel.sh.  Else it is KERNEL of the environment, or the
+             distribution's
   module     sets of kernel modules to load in dom0 (testbed/image.sh), each
              with parameters for its last module: gpumem:NAME=VALUE:NAME=VALUE
   image      more archives of build/image to boot with (testbed/image.sh)
@@ -59,6 +62,9 @@ import screen
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, "build")
 SCENARIOS = os.path.join(TOP, "tests", "scenarios")
+# dom0's kernel where a scenario names none: one that testbed/kernel.sh made, or
+# the distribution's.
+KERNEL = os.environ.get("KERNEL", "")
 # In the tool root: the one that testbed/qemu.sh built.
 QEMU = os.environ.get("XG_QEMU", "/usr/local/bin/qemu-system-x86_64")
 
@@ -88,6 +94,7 @@ HARMLESS = re.compile(
     re.ASCII)
 
 DEFAULTS = {
+    "kernel": "",
     "timeout": "120", "smp": "2", "threads": "one", "dom0": "pv", "quick-dom0": "",
     "xen": "debug", "suite": "quick", "module": "", "image": "", "xen-args": "",
     "dom0-args": "", "qemu-args": "", "vga": "qxl", "guest": "linux",
@@ -148,6 +155,7 @@ def xen_image(which):
         packed = os.path.join(root, "boot/xen-4.20-amd64.gz")
         plain = os.path.join(BUILD, "image", "xen-deb")
         if not os.path.exists(plain):
+            os.makedirs(os.path.dirname(plain), exist_ok=True)
             with gzip.open(packed) as src, open(plain, "wb") as dst:
                 dst.write(src.read())
         return plain
@@ -197,6 +205,7 @@ class ProtocolReader:
     def __init__(self, source, dom0, show=None):
         self.source = source
         self.dom0 = dom0
+        self.kernel = ""        # of dom0, if not the distribution's
         self.show = show        # called with each line, if given
         self.screendump = None  # called with the name of a picture
         self.tests = {}         # name -> result, in the order of their start
@@ -257,7 +266,7 @@ class ProtocolReader:
         self.tests[name] = {
             "test": name, "requirements": req, "dom0": self.dom0,
             "result": result, "reason": reason, "seconds": seconds,
-            "scenario": self.source,
+            "scenario": self.source, "kernel": self.kernel,
         }
 
     def close(self, why):
@@ -308,6 +317,11 @@ class Run:
         self.offset = 0
         self.console_offset = 0
         self.seconds = 0        # since power-on
+        self.kernel = self.reader.kernel = scenario["kernel"] or KERNEL
+        self.image = "-".join(filter(None, ["image", self.kernel]))
+        self.top = opts.top or self.image + "/top.cpio"
+        if not os.path.exists(os.path.join(BUILD, self.top)):
+            raise Bad(f"no build/{self.top} (make {self.image})")
         self.dir = self.claim_dir()
         self.monitor = monitor.Monitor(self.dir)
         if scenario["screen"]:
@@ -325,7 +339,8 @@ class Run:
     def claim_dir(self):
         """A folder that no other run holds, emptied."""
         base = "-".join(filter(None, [self.scenario["name"], self.dom0,
-                                      self.opts.xen_name, self.opts.tag]))
+                                      self.kernel, self.opts.xen_name,
+                                      self.opts.tag]))
         for n in range(1, 100):
             path = os.path.join(BUILD, "run", base if n == 1 else f"{base}.{n}")
             os.makedirs(path, exist_ok=True)
@@ -352,8 +367,9 @@ class Run:
         text += f"timeout {self.opts.timeout or self.scenario['timeout']}\n"
         text += "".join(f"run {r}\n" for r in self.scenario["run"])
         with open(self.path("initrd"), "wb") as out:
-            more = [f"image/{i}.cpio" for i in self.scenario["image"].split()]
-            for part in ["image/base.cpio", *more, self.opts.top]:
+            more = [f"{self.image}/{i}.cpio"
+                    for i in self.scenario["image"].split()]
+            for part in [self.image + "/base.cpio", *more, self.top]:
                 with open(os.path.join(BUILD, part), "rb") as f:
                     out.write(f.read())
             out.write(cpio({"xg/scenario": text.encode()}))
@@ -383,7 +399,7 @@ class Run:
             kernel_args.append(f"xg.only={o.only}")
         xen_args += s["xen-args"].split()
         kernel_args += s["dom0-args"].split()
-        kernel = inside(os.path.join(BUILD, "image/vmlinux"))
+        kernel = inside(os.path.join(BUILD, self.image, "vmlinux"))
         initrd = inside(self.path("initrd"))
         if self.dom0 == "none":
             # It tries its timer out at first, and panics where the CPU it runs
@@ -552,7 +568,7 @@ class Run:
 def boot_scenario(scenario, **options):
     """Boot it once; Return: the run and its results."""
     opts = types.SimpleNamespace(**dict(
-        {"dom0": None, "xen": None, "top": "image/top.cpio", "smp": None,
+        {"dom0": None, "xen": None, "top": None, "smp": None,
          "icount": False, "timeout": None, "only": None, "tag": None,
          "keep": False, "quiet": True, "show": None}, **options))
     opts.dom0 = opts.dom0 or scenario["dom0"].split()[0]
