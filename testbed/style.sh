@@ -83,10 +83,12 @@ holds_test()
 }
 
 for m in tests/mutants/*.patch; do
+	runs=$(header "$m" Runs)
 	patch -p1 -F0 --dry-run -f -s <"$m" >/dev/null 2>&1 ||
 		complain "$m: does not apply"
 	[ "$(header "$m" Variant)" = native ] ||
-		holds_test "$(header "$m" Scenario)" "$(header "$m" Kills)" ||
+		holds_test "$(header "$m" Scenario)" \
+			"${runs:-$(header "$m" Kills)}" ||
 		complain "$m: its test is not in its scenario"
 done
 [ "$bad" -eq 0 ] || die "$bad complaints"
