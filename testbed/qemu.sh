@@ -5,8 +5,9 @@
 #
 # Unpatched, QEMU delivers an interrupt to a nested guest twice now and then
 # (the patch tells how): one guest in four or five died early in its boot, and
-# others at any time later, so that no result could be trusted.  Only what the
-# testbed uses is configured; it is installed into the tool root.
+# others at any time later, so that no result could be trusted.  The benchmarks
+# need a CPU that has what all have, and plugins.  Only what the testbed uses is
+# configured; it is installed into the tool root.
 . "$(dirname "$0")/lib.sh"
 
 src=$build/src/qemu
@@ -48,8 +49,8 @@ build_qemu()
 		cd build/qemu
 		[ -e build.ninja ] || ../src/qemu/configure \
 			--target-list=x86_64-softmmu --without-default-features \
-			--enable-system --enable-tcg --enable-spice \
-			--enable-pixman --enable-trace-backends=nop \
+			--enable-system --enable-tcg --enable-plugins \
+			--enable-spice --enable-pixman --enable-trace-backends=nop \
 			--disable-docs --disable-tools --disable-guest-agent \
 			--disable-install-blobs
 		ninja -j"$1" qemu-system-x86_64
