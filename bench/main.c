@@ -2,7 +2,7 @@
 /*
  * The measurements, the same for every kind of guest.
  *
- *   xgb-lend|xgb-kvm [quick]
+ *   xgb-lend|xgb-kvm [quick|layers]
  *
  * Each prints "XG-INFO BENCH name value" where the value is in instructions of
  * the whole machine, per page unless its name says otherwise.  Between
@@ -10,7 +10,9 @@
  * lent.  A measurement is made three times and the middle one counts; what
  * happens once per run (allocations that grow, lazy initialisation) is then
  * not in it.  With "quick" each is made once, and the largest not at all: to
- * see that it works.
+ * see that it works.  With "layers" nothing is measured here: a few of the same
+ * things are done once between marks, for an emulator that tells what is
+ * executed in between (count.c), and the kernel's symbols are left for it.
  *
  * Two ways to count.  What the guest does is counted by the guest, from before
  * its first access to after its last; the machine has work all that time.
@@ -55,6 +57,8 @@
 static volatile struct bench_box *box;
 static unsigned int turns = MAX_TURNS;
 static bool quick;
+/* The part that what is measured next belongs to, or zero. */
+static unsigned int part;
 
 void die(const char *fmt, ...)
 {
@@ -106,14 +110,17 @@ static void count_begin(struct count *c)
 	vm_watch(true);
 	c->slept = vm_slept();
 	c->ticks = ticks();
+	bench_mark(part);
 }
 
 /* Return: instructions since count_begin() */
 static uint64_t count_end(const struct count *c)
 {
-	uint64_t all = ticks() - c->ticks;
-	uint64_t slept = vm_slept() - c->slept;
+	uint64_t all, slept;
 
+	bench_mark(0);
+	all = ticks() - c->ticks;
+	slept = vm_slept() - c->slept;
 	vm_watch(false);
 	return above(all, slept);
 }
@@ -129,6 +136,7 @@ static void begin(unsigned int cpu, enum bench_cmd cmd, uint64_t offset,
 	slot->arg[0] = BENCH_WINDOW + offset;
 	slot->arg[1] = pages;
 	slot->arg[2] = true;
+	slot->arg[3] = part;
 	__atomic_store_n(&slot->seq, slot->seq + 1, __ATOMIC_RELEASE);
 	vm_go(cpu);
 }
@@ -496,8 +504,116 @@ static void measure_one(void)
 	scale_bindings();
 }
 
+/* --- where it goes ------------------------------------------------------- */
+
+#define LAYER_PAGES	1024
+
+enum { PART_RANDOM = 1, PART_SEQUENCE, PART_POPULATE, PART_REVOKE, PART_BIND };
+
+static const char *const part_name[] = {
+	[PART_RANDOM] = "fault.rand", [PART_SEQUENCE] = "fault.seq",
+	[PART_POPULATE] = "populate", [PART_REVOKE] = "revoke",
+	[PART_BIND] = "window.16m",
+};
+
+static void copy_file(const char *from, const char *to)
+{
+	FILE *in = fopen(from, "re"), *out = fopen(to, "we");
+	char buf[4096];
+	size_t n;
+
+	if (!in || !out)
+		die("%s: %s", in ? to : from, strerror(errno));
+	while ((n = fread(buf, 1, sizeof(buf), in)))
+		fwrite(buf, 1, n, out);
+	fclose(in);
+	if (fclose(out))
+		die("%s: %s", to, strerror(errno));
+}
+
+/* What is done in a part is counted for so many pages, or calls. */
+static void begin_part(unsigned int number, unsigned int per)
+{
+	printf("XG-INFO PART %u %s %u\n", number, part_name[number], per);
+	fflush(stdout);
+	part = number;
+}
+
+static void count_faults(unsigned int number, enum bench_cmd cmd,
+			 unsigned int pages)
+{
+	volatile char *p = buffer_memfd(pages * BENCH_PAGE);
+
+	/* Once before, as what is grown once is not counted elsewhere either. */
+	for (int turn = 0; turn < 2; turn++) {
+		vm_bind(0, pages * BENCH_PAGE, p);
+		usleep(QUIET_US);
+		if (turn)
+			begin_part(number, pages);
+		begin(0, cmd, 0, pages);
+		vm_wait(0);
+		part = 0;
+		must_be_there(0, pages);
+		vm_unbind(0, pages * BENCH_PAGE);
+	}
+	buffer_free(p, pages * BENCH_PAGE);
+}
+
+static void count_populate(void)
+{
+	volatile char *p = buffer_memfd(SIZE);
+	struct count c;
+
+	vm_bind(0, SIZE, p);
+	begin_part(PART_POPULATE, PAGES);
+	count_begin(&c);
+	vm_populate(0, SIZE);
+	count_end(&c);
+	part = 0;
+	must_be_there(0, PAGES);
+
+	begin_part(PART_REVOKE, PAGES);
+	count_begin(&c);
+	drop(p);
+	count_end(&c);
+	part = 0;
+	vm_unbind(0, SIZE);
+	buffer_free(p, SIZE);
+}
+
+static void count_bind(void)
+{
+	volatile char *p = buffer_memfd(SIZE);
+	struct count c;
+
+	vm_bind(0, SIZE, p);
+	vm_unbind(0, SIZE);
+	begin_part(PART_BIND, 1);
+	count_begin(&c);
+	vm_bind(0, SIZE, p);
+	vm_unbind(0, SIZE);
+	count_end(&c);
+	part = 0;
+	buffer_free(p, SIZE);
+}
+
+static void count_layers(void)
+{
+	copy_file("/proc/kallsyms", "/xg/out/kallsyms");
+	vm_fault_around(1);
+	count_faults(PART_RANDOM, BENCH_RANDOM, LAYER_PAGES);
+	vm_fault_around(0);
+	count_faults(PART_SEQUENCE, BENCH_TOUCH, LAYER_PAGES);
+	count_populate();
+	count_bind();
+}
+
+/* ------------------------------------------------------------------------- */
+
 int main(int argc, char **argv)
 {
+	bool layers = argc > 1 && !strcmp(argv[1], "layers");
+
 	if (argc > 1 && !strcmp(argv[1], "quick")) {
 		quick = true;
 		turns = 1;
@@ -505,12 +621,17 @@ int main(int argc, char **argv)
 	printf("XG-TEST start bench-%s T0\n", vm_kind);
 	fflush(stdout);
 	guest_start(1);
-	measure_one();
+	if (layers)
+		count_layers();
+	else
+		measure_one();
 	vm_stop();
 
-	guest_start(4);
-	fault_vcpus(4);
-	vm_stop();
+	if (!layers) {
+		guest_start(4);
+		fault_vcpus(4);
+		vm_stop();
+	}
 	printf("XG-TEST pass bench-%s 0\n", vm_kind);
 	return 0;
 }

@@ -28,7 +28,7 @@ for f in $(git ls-files -co --exclude-standard |
 	esac
 	case $f in
 	*.py | testbed/run | testbed/check | testbed/demo | testbed/mutants | \
-	testbed/xen-tree | bench/run)
+	testbed/xen-tree | bench/run | bench/layers)
 		python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' \
 			"$f" || complain "$f: not Python" ;;
 	*.sh | testbed/in-root | .ci/run)

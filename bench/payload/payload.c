@@ -191,12 +191,15 @@ static uint64_t touch(volatile uint64_t *p, bool write)
 static void do_touch(const uint64_t *arg, uint64_t *result)
 {
 	volatile char *p = (volatile char *)arg[0];
-	uint64_t sum = 0, pages = arg[1], start = now();
+	uint64_t sum = 0, pages = arg[1], start;
 
+	bench_mark(arg[3]);
+	start = now();
 	for (uint64_t i = 0; i < pages; i++)
 		sum += touch((volatile uint64_t *)(p + i * BENCH_PAGE), arg[2]);
 	result[0] = start;
 	result[1] = now();
+	bench_mark(0);
 	result[2] = sum;
 }
 
@@ -230,11 +233,13 @@ static void sort(uint32_t *v, unsigned int n)
 static void do_random(unsigned int cpu, const uint64_t *arg, uint64_t *result)
 {
 	volatile char *p = (volatile char *)arg[0];
-	uint64_t pages = arg[1], sum = 0, start = now();
+	uint64_t pages = arg[1], sum = 0, start;
 	uint32_t *v = sample[cpu];
 
 	if (!pages || pages > BENCH_SAMPLES)
 		return;
+	bench_mark(arg[3]);
+	start = now();
 	for (uint64_t i = 0; i < pages; i++) {
 		volatile char *at = p + shuffle(i, pages) * BENCH_PAGE;
 		uint64_t before = now();
@@ -243,6 +248,7 @@ static void do_random(unsigned int cpu, const uint64_t *arg, uint64_t *result)
 		v[i] = now() - before;
 	}
 	result[0] = now() - start;
+	bench_mark(0);
 	sort(v, pages);
 	result[1] = v[pages / 2];
 	result[2] = v[pages * 9 / 10];

@@ -35,13 +35,24 @@
 /* An "out" to this port leaves the guest under KVM. */
 #define BENCH_PORT	0x80
 
+/*
+ * A mark: an instruction that does nothing, of a form that nobody else uses.
+ * It tells an emulator that looks for it (count.c) that what follows belongs to
+ * a part of that number, or, with zero, to none.
+ */
+#define BENCH_MARK	0x5847b000
+#define BENCH_PARTS	8
+
 enum bench_cmd {
 	BENCH_PING,		/* -> cpu */
-	/* One access per page in order.  gpa, pages, write -> start, end, sum */
+	/*
+	 * One access per page in order.
+	 * gpa, pages, write, part -> start, end, sum
+	 */
 	BENCH_TOUCH,
 	/*
 	 * The same in an order that looks random, each access timed.
-	 * gpa, pages (a power of two, at most BENCH_SAMPLES), write
+	 * gpa, pages (a power of two, at most BENCH_SAMPLES), write, part
 	 * -> total, median, p90, max, sum
 	 */
 	BENCH_RANDOM,
@@ -72,5 +83,26 @@ struct bench_box {
 };
 
 _Static_assert(sizeof(struct bench_box) <= BENCH_PAGE, "one page");
+
+#define BENCH_MARK_CASE(n)						\
+	case n:								\
+		__asm__ volatile("nopl %c0(%%rax)"			\
+				 :: "i"(BENCH_MARK + (n)) : "memory");	\
+		break
+
+/* What is executed from here on belongs to a part, or, with zero, to none. */
+static inline void bench_mark(unsigned int part)
+{
+	switch (part) {
+	BENCH_MARK_CASE(0);
+	BENCH_MARK_CASE(1);
+	BENCH_MARK_CASE(2);
+	BENCH_MARK_CASE(3);
+	BENCH_MARK_CASE(4);
+	BENCH_MARK_CASE(5);
+	BENCH_MARK_CASE(6);
+	BENCH_MARK_CASE(7);
+	}
+}
 
 #endif
