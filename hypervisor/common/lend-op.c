@@ -68,17 +68,51 @@ static bool lend_address_ok(uint64_t addr, size_t size)
     return addr + size > addr && addr == (unsigned long)addr;
 }
 
+/* A buffer that lies in the page of the structure itself, or NULL. */
+static void *lend_caller_buffer(unsigned long addr, size_t size)
+{
+    const struct lend_caller *caller = &this_cpu(lend_scratch).caller;
+
+    if ( !caller->map || PFN_DOWN(addr) != caller->page ||
+         PFN_DOWN(addr + size - 1) != caller->page )
+        return NULL;
+
+    return caller->map + (addr & ~PAGE_MASK);
+}
+
 int lend_copy_from_lender(void *dst, uint64_t addr, size_t size)
 {
-    return !lend_address_ok(addr, size) ||
-           raw_copy_from_guest(dst, (const void *)(unsigned long)addr, size)
+    const void *src;
+
+    if ( !lend_address_ok(addr, size) )
+        return -EFAULT;
+
+    src = lend_caller_buffer(addr, size);
+    if ( src )
+    {
+        memcpy(dst, src, size);
+        return 0;
+    }
+
+    return raw_copy_from_guest(dst, (const void *)(unsigned long)addr, size)
            ? -EFAULT : 0;
 }
 
 int lend_copy_to_lender(uint64_t addr, const void *src, size_t size)
 {
-    return !lend_address_ok(addr, size) ||
-           raw_copy_to_guest((void *)(unsigned long)addr, src, size)
+    void *dst;
+
+    if ( !lend_address_ok(addr, size) )
+        return -EFAULT;
+
+    dst = lend_caller_buffer(addr, size);
+    if ( dst )
+    {
+        memcpy(dst, src, size);
+        return 0;
+    }
+
+    return raw_copy_to_guest((void *)(unsigned long)addr, src, size)
            ? -EFAULT : 0;
 }
 
@@ -227,21 +261,26 @@ static void lend_give_up(struct domain *d, const struct xen_lend_op *op)
         lend_move_abort(d, op->u.move.id);
 }
 
-/* XENMEM_lend_op: cmd carries the position of a continuation. */
-long lend_op(unsigned long cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
+/* There is one command about nobody but the caller. */
+static int lend_query_self(struct xen_lend_op *op, uint64_t arg)
 {
-    XEN_GUEST_HANDLE_PARAM(xen_lend_op_t) uop =
-        guest_handle_cast(arg, xen_lend_op_t);
-    unsigned long start = cmd >> MEMOP_EXTENT_SHIFT;
+    if ( op->cmd != XEN_LEND_query )
+        return -EPERM;
+
+    lend_fill_query(op);
+
+    return lend_copy_to_lender(arg, op, sizeof(*op));
+}
+
+/* Do what the structure at arg says.  -ERESTART: go on, from *start. */
+static int lend_execute(uint64_t arg, unsigned long *start)
+{
     const struct lend_command *c;
     struct xen_lend_op op;
     struct domain *d;
     int rc;
 
-    if ( !opt_lend || !arch_lend_supported() )
-        return -EOPNOTSUPP;
-
-    if ( copy_from_guest(&op, uop, 1) )
+    if ( lend_copy_from_lender(&op, arg, sizeof(op)) )
         return -EFAULT;
 
     if ( op.cmd >= ARRAY_SIZE(lend_commands) )
@@ -250,43 +289,55 @@ long lend_op(unsigned long cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
     c = &lend_commands[op.cmd];
 
     if ( (op.flags & ~c->valid_flags) || !lend_op_clean(&op) ||
-         (start && !(c->attr & LEND_LONG)) )
+         (*start && !(c->attr & LEND_LONG)) )
         return -EINVAL;
 
     if ( op.domid == DOMID_SELF || op.domid == current->domain->domain_id )
-    {
-        if ( op.cmd != XEN_LEND_query )
-            return -EPERM;
-
-        lend_fill_query(&op);
-        return copy_to_guest(uop, &op, 1) ? -EFAULT : 0;
-    }
+        return lend_query_self(&op, arg);
 
     d = rcu_lock_domain_by_id(op.domid);
     if ( !d )
         return -ESRCH;
 
     rc = lend_check_domain(d, &op, c);
-    if ( rc == -EPERM && start )
+    if ( rc == -EPERM && *start )
         lend_give_up(d, &op);
     if ( rc )
         goto out;
 
     /* Find out whether it is writable before anything is done. */
     rc = -EFAULT;
-    if ( (c->attr & LEND_OUT) && copy_to_guest(uop, &op, 1) )
+    if ( (c->attr & LEND_OUT) && lend_copy_to_lender(arg, &op, sizeof(op)) )
         goto out;
 
-    rc = c->fn(d, &op, &start);
+    rc = c->fn(d, &op, start);
 
     /* REVOKE keeps its progress in the structure, MAP tells it on errors. */
     if ( (c->attr & LEND_OUT) &&
          (!rc || rc == -ERESTART || op.cmd == XEN_LEND_map) &&
-         copy_to_guest(uop, &op, 1) )
+         lend_copy_to_lender(arg, &op, sizeof(op)) )
         rc = -EFAULT;
 
  out:
     rcu_unlock_domain(d);
+
+    return rc;
+}
+
+/* XENMEM_lend_op: cmd carries the position of a continuation. */
+long lend_op(unsigned long cmd, XEN_GUEST_HANDLE_PARAM(void) arg)
+{
+    struct lend_caller *caller = &this_cpu(lend_scratch).caller;
+    unsigned long addr = (unsigned long)arg.p;
+    unsigned long start = cmd >> MEMOP_EXTENT_SHIFT;
+    int rc;
+
+    if ( !opt_lend || !arch_lend_supported() )
+        return -EOPNOTSUPP;
+
+    arch_lend_map_caller(caller, addr, sizeof(struct xen_lend_op));
+    rc = lend_execute(addr, &start);
+    arch_lend_unmap_caller(caller);
 
     if ( rc == -ERESTART )
         return hypercall_create_continuation(

@@ -180,8 +180,19 @@ typedef struct {
 #define LEND_FRAME_MFN      ((1ULL << 60) - 1)
 #define LEND_FRAME_NONE     ((lend_frame_t){ 0 })
 
+/*
+ * The caller's page that holds the structure of the operation, if it is at
+ * hand: see arch_lend_map_caller().
+ */
+struct lend_caller {
+    unsigned long page;             /* number of the page, as the caller has it */
+    unsigned long gfn;              /* for the architecture */
+    void *map;                      /* NULL: it is not */
+};
+
 /* Working memory of one operation on the CPU that executes it. */
 struct lend_scratch {
+    struct lend_caller caller;
     lend_frame_t frame[LEND_BATCH];
     struct xen_lend_extent extent[LEND_MAX_EXTENTS];
 };
@@ -259,6 +270,18 @@ bool arch_lend_supported(void);
 unsigned int arch_lend_features(void);
 /* For the debug key. */
 void arch_lend_dump(void);
+/*
+ * Where the current vCPU's addresses have to be looked up in its page tables
+ * for each access, look up the one page that holds a buffer, for reading and
+ * writing, and keep it mapped until arch_lend_unmap_caller().  It may be mapped
+ * nowhere else by then: that is the same as if the access had been earlier.
+ *
+ * Leaves caller->map NULL if that is no use, or if there is anything about the
+ * page that an access would have to look at: then it is for the access to do.
+ */
+void arch_lend_map_caller(struct lend_caller *caller, unsigned long addr,
+                          size_t size);
+void arch_lend_unmap_caller(struct lend_caller *caller);
 /* ... to this domain?  Zero, or what ATTACH returns. */
 int arch_lend_check_borrower(const struct domain *d);
 unsigned long arch_lend_gfn_end(const struct domain *d);

@@ -16,6 +16,7 @@
 #include <asm/hvm/hvm.h>
 #include <asm/hvm/lend.h>
 #include <asm/p2m.h>
+#include <asm/paging.h>
 
 /* Give the guest a #GP(0), if it can be delivered at this point. */
 static void lend_inject(void)
@@ -366,6 +367,58 @@ struct page_info *lend_walk_page(struct domain *d, gfn_t gfn, uint32_t *pfec)
     *pfec = PFEC_page_paged;
 
     return NULL;
+}
+
+/*
+ * A translated lender's buffers.  Each access looks the address up in the
+ * guest's page tables, and every table of those in the p2m: thousands of
+ * instructions, and a command makes three or four accesses to one structure.
+ *
+ * What is looked up is what an access to write would; it sets the same bits.
+ */
+void arch_lend_map_caller(struct lend_caller *caller, unsigned long addr,
+                          size_t size)
+{
+    struct vcpu *curr = current;
+    struct page_info *page;
+    p2m_type_t t;
+    gfn_t gfn;
+
+    ASSERT(!caller->map);
+
+    /* Who listens to accesses wants to hear of each. */
+    if ( !is_hvm_vcpu(curr) || curr->arch.vm_event ||
+         PFN_DOWN(addr) != PFN_DOWN(addr + size - 1) )
+        return;
+
+    if ( hvm_translate_get_page(curr, addr, true,
+                                PFEC_page_present | PFEC_write_access, NULL,
+                                &page, &gfn, &t) != HVMTRANS_okay )
+        return;
+
+    if ( t != p2m_ram_rw )
+    {
+        put_page(page);
+        return;
+    }
+
+    caller->page = PFN_DOWN(addr);
+    caller->gfn = gfn_x(gfn);
+    caller->map = __map_domain_page(page);
+}
+
+void arch_lend_unmap_caller(struct lend_caller *caller)
+{
+    struct page_info *page;
+
+    if ( !caller->map )
+        return;
+
+    page = mfn_to_page(domain_page_map_to_mfn(caller->map));
+    unmap_domain_page(caller->map);
+    caller->map = NULL;
+    paging_mark_pfn_dirty(current->domain, _pfn(caller->gfn));
+    put_page(page);
 }
 
 /*
