@@ -19,6 +19,7 @@
 #include <linux/mmzone.h>
 #include <linux/printk.h>
 #include <linux/stddef.h>
+#include <linux/string.h>
 
 #include <asm/cpufeature.h>
 #include <asm/processor.h>
@@ -72,6 +73,28 @@ static int gpumem_xen_op(struct xen_lend_op *op)
 {
 	return HYPERVISOR_memory_op(XENMEM_lend_op, op);
 }
+
+/*
+ * Extents and records of a usual fault go along with the command, in one page.
+ * Where the hypervisor has to walk our page tables in order to read what we
+ * point to, as under PVH, one walk then does for all of it.
+ */
+#define GPUMEM_XEN_EXTENTS	8
+#define GPUMEM_XEN_RECORDS	8
+
+struct gpumem_xen_map {
+	struct xen_lend_op op;
+	struct xen_lend_extent extents[GPUMEM_XEN_EXTENTS];
+} __aligned(256);
+
+struct gpumem_xen_poll {
+	struct xen_lend_op op;
+	struct xen_lend_fault faults[GPUMEM_XEN_RECORDS];
+} __aligned(256);
+
+/* What has that size and alignment does not cross a page's end. */
+static_assert(sizeof(struct gpumem_xen_map) == 256);
+static_assert(sizeof(struct gpumem_xen_poll) == 256);
 
 /* A command to a guest that we are attached to. */
 static struct xen_lend_op gpumem_xen_cmd(const struct gpumem_hv_dom *dom,
@@ -250,14 +273,18 @@ static int gpumem_xen_map(struct gpumem_hv_dom *dom, u32 id,
 			  const struct gpumem_extent *ext, unsigned int nr,
 			  unsigned int *done)
 {
-	struct xen_lend_op op = gpumem_xen_cmd(dom, XEN_LEND_map);
+	struct gpumem_xen_map call;
+	struct xen_lend_op *op = &call.op;
 	int ret;
 
-	op.u.map.id = id;
-	op.u.map.nr = nr;
-	op.u.map.extents = (unsigned long)ext;
-	ret = gpumem_xen_op(&op);
-	*done = op.u.map.done;
+	*op = gpumem_xen_cmd(dom, XEN_LEND_map);
+	if (nr <= GPUMEM_XEN_EXTENTS)
+		ext = memcpy(call.extents, ext, nr * sizeof(*ext));
+	op->u.map.id = id;
+	op->u.map.nr = nr;
+	op->u.map.extents = (unsigned long)ext;
+	ret = gpumem_xen_op(op);
+	*done = op->u.map.done;
 	return ret;
 }
 
@@ -280,14 +307,18 @@ static int gpumem_xen_poll(struct gpumem_hv_dom *dom,
 			   struct gpumem_hv_fault *faults, unsigned int max,
 			   unsigned int *nr, bool *more)
 {
-	struct xen_lend_op op = gpumem_xen_cmd(dom, XEN_LEND_poll);
+	struct gpumem_xen_poll call;
+	struct xen_lend_op *op = &call.op;
 	int ret;
 
-	op.u.poll.max = max;
-	op.u.poll.faults = (unsigned long)faults;
-	ret = gpumem_xen_op(&op);
-	*nr = min(op.u.poll.nr, max);
-	*more = op.u.poll.more;
+	max = min(max, GPUMEM_XEN_RECORDS);
+	*op = gpumem_xen_cmd(dom, XEN_LEND_poll);
+	op->u.poll.max = max;
+	op->u.poll.faults = (unsigned long)call.faults;
+	ret = gpumem_xen_op(op);
+	*nr = min(op->u.poll.nr, max);
+	*more = op->u.poll.more;
+	memcpy(faults, call.faults, *nr * sizeof(*faults));
 	return ret;
 }
 

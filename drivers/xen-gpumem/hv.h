@@ -246,7 +246,8 @@ struct gpumem_hv_ops {
 
 	/**
 	 * @poll: fetch faults, in process context.  @nr: OUT, records written
-	 * to @faults; @more: OUT, there were more than @max.
+	 * to @faults; @more: OUT, there are more, be it
+	 * that @max was reached or not.
 	 *
 	 * -ESRCH also when the guest is dying.
 	 */
