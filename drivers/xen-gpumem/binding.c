@@ -243,15 +243,14 @@ static bool gpumem_binding_add(struct gpumem_binding *binding,
 	return true;
 }
 
-/* Map pages [@from, @to) of the slice. */
-static int gpumem_binding_map(struct gpumem_binding *binding,
-			      struct gpumem_slice *slice, unsigned int from,
-			      unsigned int to, bool wanted)
+/* Put pages [@from, @to) of the slice on the batch, and map what is too much. */
+static int gpumem_binding_fill(struct gpumem_binding *binding,
+			       struct gpumem_slice *slice, unsigned int from,
+			       unsigned int to, bool wanted)
 {
 	unsigned int i = from;
 	int ret;
 
-	gpumem_batch_reset(&slice->batch);
 	while (i < to) {
 		if (!(slice->prot[i] & GPUMEM_PROT_VALID) ||
 		    gpumem_binding_add(binding, slice, i, wanted)) {
@@ -263,11 +262,46 @@ static int gpumem_binding_map(struct gpumem_binding *binding,
 		if (ret)
 			return ret;
 	}
-	if (!slice->batch.nr)
-		return 0;
+	return 0;
+}
+
+/* Map pages [@from, @to) of the slice. */
+static int gpumem_binding_map(struct gpumem_binding *binding,
+			      struct gpumem_slice *slice, unsigned int from,
+			      unsigned int to, bool wanted)
+{
+	int ret;
+
+	gpumem_batch_reset(&slice->batch);
+	ret = gpumem_binding_fill(binding, slice, from, to, wanted);
+	if (ret || !slice->batch.nr)
+		return ret;
 	if (wanted && slice->batch.frames == to - from)
 		slice->woken = true;
 	return gpumem_binding_flush(binding, &slice->batch);
+}
+
+/*
+ * Map a page and those that the guest wants next, which it would ask for before
+ * they are there if it ran as soon as it has the first.
+ */
+static int gpumem_binding_map_ahead(struct gpumem_binding *binding,
+				    struct gpumem_slice *slice)
+{
+	unsigned long slot = slice->first;
+	int ret;
+
+	gpumem_batch_reset(&slice->batch);
+	ret = gpumem_binding_fill(binding, slice, 0, 1, true);
+	slice->woken = !ret && slice->batch.nr;
+	if (!ret)
+		ret = gpumem_binding_fill(binding, slice, 1, slice->nr, false);
+	if (!ret)
+		ret = gpumem_binding_flush(binding, &slice->batch);
+	if (ret && test_bit(slot, binding->lent) &&
+	    (!slice->write || test_bit(slot, binding->writable)))
+		ret = 0;
+	return ret;
 }
 
 /**
@@ -301,6 +335,11 @@ int gpumem_binding_commit(struct gpumem_binding *binding,
 		slice->woken = true;
 		return 0;
 	}
+
+	/* Not to replace anything: what a failure means would not be clear. */
+	if (slice->ahead && !slice->want && slice->nr_want == 1 &&
+	    !slice->force)
+		return gpumem_binding_map_ahead(binding, slice);
 
 	ret = gpumem_binding_map(binding, slice, slice->want, end, true);
 	if (ret)

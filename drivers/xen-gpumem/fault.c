@@ -57,6 +57,9 @@
 /* Faults in a row on one page that may meet an obstacle which is no policy's. */
 #define GPUMEM_FAULT_STUCK	32
 
+/* How many times as many pages as before the next of faults in order is worth */
+#define GPUMEM_FAULT_GROWTH	4
+
 /* Pause before another try where the try before came to nothing. */
 #define GPUMEM_FAULT_PAUSE_MS	5
 
@@ -176,6 +179,40 @@ static bool gpumem_fault_is_stale(struct gpumem_job *job,
 }
 
 /*
+ * How many pages are looked at with the one that the vCPU waits for.  If that is
+ * the very page at which the last look ended, the guest goes through its memory
+ * in order: then more and more, and only those that follow.  No fault is worth
+ * more than one call that populates; nothing is brought in for it; and where
+ * looking around is off, so is this.
+ *
+ * What is noted is noted before the page is mapped, as the vCPU can be back
+ * before its job is done.
+ */
+static void gpumem_vcpu_around(struct gpumem_vcpu *vcpu,
+			       const struct gpumem_binding *binding,
+			       struct gpumem_slice *slice,
+			       const struct gpumem_hv_fault *fault)
+{
+	unsigned int around = gpumem_fault_pages();
+	unsigned long first, count;
+
+	guard(spinlock)(&vcpu->lock);
+
+	slice->ahead = around > 1 && vcpu->next == fault->index &&
+		       vcpu->window == fault->window;
+	if (slice->ahead)
+		around = min(max(around, vcpu->around) * GPUMEM_FAULT_GROWTH,
+			     GPUMEM_SLICE_PAGES);
+	gpumem_around(binding->address, binding->nr,
+		      fault->index - binding->node.start, around, &first,
+		      &count);
+	slice->around = around;
+	vcpu->around = around;
+	vcpu->window = fault->window;
+	vcpu->next = binding->node.start + first + count;
+}
+
+/*
  * Supply the page that a vCPU waits for.
  *
  * Return: 0 the vCPU runs or will; -EAGAIN it has to try again; -ENOMEM,
@@ -193,6 +230,7 @@ static int gpumem_fault_supply(struct gpumem_job *job,
 		return -EAGAIN;
 
 	slice->force = job->repeats;
+	gpumem_vcpu_around(job->vcpu, binding, slice, fault);
 	ret = gpumem_supply(binding, slice,
 			    fault->index - binding->node.start, 1,
 			    gpumem_fault_is_write(fault));

@@ -89,6 +89,8 @@ struct gpumem_mapping;
  * @nr_want: how many must be; the others are taken if they are at hand
  * @write: those must be writable
  * @force: map even what the guest should have already
+ * @around: pages to be looked at together with a single one
+ * @ahead: of them only those that follow, which the guest wants next
  * @woken: OUT: all wanted pages were given to the guest by this very batch
  * @seq: sequence number of the notifier for which all this holds
  * @pfn: page frames, valid where @prot says so
@@ -105,6 +107,8 @@ struct gpumem_slice {
 	unsigned int nr_want;
 	bool write;
 	bool force;
+	unsigned int around;
+	bool ahead;
 	bool woken;
 	unsigned long seq;
 	unsigned long pfn[GPUMEM_SLICE_PAGES];
@@ -147,6 +151,9 @@ struct gpumem_job {
  * struct gpumem_vcpu - where faults of one vCPU in one fd's windows are served
  * @server: whose
  * @lock: protects what follows, as far as it says so; a leaf
+ * @window: window of the newest fault that was served
+ * @next: page after those that were looked at for it: see gpumem_vcpu_around()
+ * @around: how many these were
  * @pending: @fault came while all jobs were busy
  * @fault: the newest fault, if it is pending
  * @jobs: what serves them
@@ -154,6 +161,9 @@ struct gpumem_job {
 struct gpumem_vcpu {
 	struct gpumem_server *server;
 	spinlock_t lock;
+	u32 window;
+	u64 next;
+	unsigned int around;
 	bool pending;
 	struct gpumem_hv_fault fault;
 	struct gpumem_job jobs[GPUMEM_VCPU_JOBS];
@@ -557,6 +567,7 @@ bool gpumem_binding_map_block(struct gpumem_binding *binding,
 			      struct gpumem_slice *slice);
 
 /* supply.c */
+unsigned int gpumem_fault_pages(void);
 int gpumem_supply(struct gpumem_binding *binding, struct gpumem_slice *slice,
 		  unsigned long slot, unsigned int nr_want, bool write);
 struct gpumem_binding *gpumem_binding_find(struct gpumem_window *window,

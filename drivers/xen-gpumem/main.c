@@ -24,7 +24,7 @@
 unsigned int gpumem_fault_around = 16;
 module_param_named(fault_around, gpumem_fault_around, uint, 0644);
 MODULE_PARM_DESC(fault_around,
-		 "pages looked at with each fault, 1 (off) to 512 (default 16)");
+		 "pages looked at with each fault, 1 (off) to 512 (default 16); more where faults come in order");
 
 unsigned int gpumem_max_bindings = 65536;
 module_param_named(max_bindings, gpumem_max_bindings, uint, 0644);

@@ -19,6 +19,17 @@
 
 #include "internal.h"
 
+/**
+ * gpumem_fault_pages - pages that are looked at with a single one
+ *
+ * Return: the module's parameter, made a power of two up to GPUMEM_SLICE_PAGES
+ */
+unsigned int gpumem_fault_pages(void)
+{
+	return rounddown_pow_of_two(clamp(READ_ONCE(gpumem_fault_around), 1U,
+					  GPUMEM_SLICE_PAGES));
+}
+
 /* Turns before the caller has to ask again; one may be for a larger slice. */
 #define GPUMEM_SUPPLY_TURNS	5
 
@@ -30,17 +41,17 @@ static void gpumem_slice_setup(const struct gpumem_binding *binding,
 			       struct gpumem_slice *slice, unsigned long slot,
 			       unsigned int nr_want, long block)
 {
-	unsigned int around = READ_ONCE(gpumem_fault_around);
+	unsigned int around = nr_want > 1 ? GPUMEM_SLICE_PAGES : slice->around;
 	unsigned long first, count;
 
-	if (nr_want > 1)
-		around = GPUMEM_SLICE_PAGES;
-	around = rounddown_pow_of_two(clamp(around, 1U, GPUMEM_SLICE_PAGES));
 	gpumem_around(binding->address, binding->nr, slot, around, &first,
 		      &count);
 	if (block >= 0) {
 		first = block;
 		count = GPUMEM_SLICE_PAGES;
+	} else if (slice->ahead) {
+		count -= slot - first;
+		first = slot;
 	}
 	slice->first = first;
 	slice->nr = count;
@@ -130,7 +141,7 @@ static int gpumem_supply_turns(struct gpumem_binding *binding,
 /**
  * gpumem_supply - give the guest pages of a binding
  * @binding: the binding
- * @slice: scratch; @force is set
+ * @slice: scratch; @force, @around and @ahead are set
  * @slot: first page
  * @nr_want: pages, at most GPUMEM_SLICE_PAGES.  OUT, in @slice->nr_want, how
  *	many it were: fewer where the slice, the binding or the vma ends
@@ -283,6 +294,8 @@ long gpumem_populate(struct gpumem_file *file, void *arg)
 	if (!slice)
 		return -ENOMEM;
 	slice->force = false;
+	slice->around = gpumem_fault_pages();
+	slice->ahead = false;
 
 	window = gpumem_window_get_owned(file, cmd->window);
 	if (IS_ERR(window))
