@@ -29,6 +29,8 @@
 #define MAILBOX_GPA	0x200000000ULL
 #define MAILBOX_MAGIC	0x584d4258U
 #define MAX_VCPUS	8
+/* An argument that stands for the address of a copy of the mailbox's data. */
+#define DATA_HERE	0x7eeeeeee0000ULL
 
 enum command {
 	COMMAND_PING = 0,	/* -> this vCPU, number of vCPUs */
@@ -40,6 +42,7 @@ enum command {
 	COMMAND_WRITE = 5,	/* gpa, bytes, value */
 	COMMAND_UPDATE = 6,	/* gpa, length, seed, rounds so far
 				 * -> rounds, sum, offset, got, want */
+	COMMAND_HYPERCALL = 13,	/* op, arg... -> what it returned */
 	COMMAND_POWER_OFF = 14,
 	COMMAND_SHARE = 23,	/* area, pages, writable */
 	COMMAND_UNSHARE = 24,	/* area */
@@ -70,9 +73,10 @@ struct mailbox {
 	uint32_t unused[31];
 	struct slot slot[MAX_VCPUS];
 	uint8_t unused2[384];
-	union {				/* what a command returns in bulk */
+	union {				/* what a command is given, or returns, in bulk */
 		uint32_t refs[512];
 		uint64_t gfns[256];
+		uint8_t bytes[GPUMEM_DATA];
 	} data;
 };
 
@@ -253,6 +257,11 @@ void gpumem_guest_write(uint64_t gpa, uint64_t value)
 	good(run(COMMAND_WRITE, gpa, 8, value));
 }
 
+void gpumem_guest_try_write(uint64_t gpa, uint64_t value)
+{
+	run(COMMAND_WRITE, gpa, 8, value);
+}
+
 void gpumem_guest_read_faults(uint64_t gpa)
 {
 	volatile struct slot *s = run(COMMAND_READ, gpa, 8, 0);
@@ -304,6 +313,32 @@ void gpumem_guest_check_fails(uint64_t gpa, uint64_t length, uint64_t seed,
 	igt_assert_eq(s->status, STATUS_MISMATCH);
 	igt_assert_eq_u64(s->result[1], offset);
 	igt_assert_eq_u64(s->result[2], got);
+}
+
+/**
+ * gpumem_guest_hypercall - have the guest make a hypercall about an array
+ * @op: which
+ * @cmd: its first argument
+ * @data: the array, its second; as it is afterwards
+ * @size: of that, in bytes, at most GPUMEM_DATA
+ * @count: its third argument
+ *
+ * Return: what it returned.  Skips where the guest cannot.
+ */
+int64_t gpumem_guest_hypercall(uint64_t op, uint64_t cmd, void *data,
+			       unsigned int size, uint64_t count)
+{
+	volatile struct slot *s;
+
+	igt_assert(guest.box && size <= GPUMEM_DATA);
+	memcpy((void *)guest.box->data.bytes, data, size);
+	start(0, COMMAND_HYPERCALL, op, cmd, DATA_HERE, count);
+	s = finish(0);
+	igt_require_f(s->status != STATUS_UNSUPPORTED,
+		      "the guest cannot make hypercalls\n");
+	good(s);
+	memcpy(data, (void *)guest.box->data.bytes, size);
+	return s->result[0];
 }
 
 /* --- pages that it shares ------------------------------------------------- */

@@ -95,6 +95,11 @@ int __gpumem_export_revoke(int fd, uint32_t id);
 int __gpumem_export_query(int fd, uint32_t id, uint32_t flags,
 			  struct xen_gpumem_export_query *q);
 struct xen_gpumem_export_query gpumem_export_query(int fd, uint32_t id);
+int __gpumem_grant(int fd, int dmabuf, uint64_t offset, uint32_t count,
+		   uint32_t flags, uint32_t *refs,
+		   struct xen_gpumem_grant *out);
+int __gpumem_grant_release(int fd, uint32_t id, uint32_t wait_ms,
+			   uint32_t *left);
 
 /* @call returns @want, zero or a negative errno; an igt_assert() that tells. */
 #define gpumem_assert(call, want) do {					\
@@ -140,10 +145,17 @@ void gpumem_guest_check(uint64_t gpa, uint64_t length, uint64_t seed);
 uint64_t gpumem_guest_sum(uint64_t gpa, uint64_t length);
 uint64_t gpumem_guest_read(uint64_t gpa);
 void gpumem_guest_write(uint64_t gpa, uint64_t value);
+/* One that may be dropped, or get an exception. */
+void gpumem_guest_try_write(uint64_t gpa, uint64_t value);
 /* One that must get an exception. */
 void gpumem_guest_read_faults(uint64_t gpa);
 void gpumem_guest_read_will_fault(uint64_t gpa);
 void gpumem_guest_write_faults(uint64_t gpa);
+
+/* An array of at most so many bytes in a hypercall of the guest's. */
+#define GPUMEM_DATA		2048
+int64_t gpumem_guest_hypercall(uint64_t op, uint64_t cmd, void *data,
+			       unsigned int size, uint64_t count);
 
 /*
  * Until stopped, round for round: check what the last round wrote to the range,

@@ -244,3 +244,33 @@ struct xen_gpumem_export_query gpumem_export_query(int fd, uint32_t id)
 	gpumem_assert(__gpumem_export_query(fd, id, 0, &q), 0);
 	return q;
 }
+
+/* --- grants --------------------------------------------------------------- */
+
+int __gpumem_grant(int fd, int dmabuf, uint64_t offset, uint32_t count,
+		   uint32_t flags, uint32_t *refs,
+		   struct xen_gpumem_grant *out)
+{
+	struct xen_gpumem_grant a = {
+		.size = sizeof(a), .flags = flags, .fd = dmabuf,
+		.count = count, .offset = offset, .refs = (uintptr_t)refs,
+	};
+	int ret = gpumem_call(fd, XEN_GPUMEM_GRANT, &a);
+
+	if (out)
+		*out = a;
+	return ret;
+}
+
+int __gpumem_grant_release(int fd, uint32_t id, uint32_t wait_ms,
+			   uint32_t *left)
+{
+	struct xen_gpumem_grant_release a = {
+		.size = sizeof(a), .id = id, .wait_ms = wait_ms,
+	};
+	int ret = gpumem_call(fd, XEN_GPUMEM_GRANT_RELEASE, &a);
+
+	if (left)
+		*left = a.out_left;
+	return ret;
+}

@@ -111,17 +111,17 @@ int gpumem_card_open(const struct gpumem_card *c)
 
 /* --- memory that is neither the card's nor the guest's -------------------- */
 
-static int udmabuf(void)
+int gpumem_udmabuf(uint64_t size)
 {
 	struct udmabuf_create create = {
-		.flags = UDMABUF_FLAGS_CLOEXEC, .size = GPUMEM_PAGE,
+		.flags = UDMABUF_FLAGS_CLOEXEC, .size = size,
 	};
 	int node = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), fd = -1;
 	int memfd = memfd_create("xen_gpumem",
 				 MFD_ALLOW_SEALING | MFD_CLOEXEC);
 
 	create.memfd = memfd;
-	if (node >= 0 && memfd >= 0 && !ftruncate(memfd, GPUMEM_PAGE) &&
+	if (node >= 0 && memfd >= 0 && !ftruncate(memfd, size) &&
 	    !fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK))
 		fd = ioctl(node, UDMABUF_CREATE, &create);
 	if (memfd >= 0)
@@ -131,10 +131,10 @@ static int udmabuf(void)
 	return fd;
 }
 
-static int heap(void)
+int gpumem_heap(uint64_t size)
 {
 	struct dma_heap_allocation_data alloc = {
-		.len = GPUMEM_PAGE, .fd_flags = O_RDWR | O_CLOEXEC,
+		.len = size, .fd_flags = O_RDWR | O_CLOEXEC,
 	};
 	int node = open("/dev/dma_heap/system", O_RDWR | O_CLOEXEC), err;
 
@@ -152,11 +152,11 @@ static int heap(void)
  */
 bool gpumem_card_imports(const struct gpumem_card *c, int *err)
 {
-	int fd = udmabuf(), card;
+	int fd = gpumem_udmabuf(GPUMEM_PAGE), card;
 	uint32_t handle;
 
 	if (fd < 0)
-		fd = heap();
+		fd = gpumem_heap(GPUMEM_PAGE);
 	igt_require_f(fd >= 0, "neither udmabuf nor a heap to compare with\n");
 	card = gpumem_card_open(c);
 	*err = __gpumem_import(card, fd, &handle);

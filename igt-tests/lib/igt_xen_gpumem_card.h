@@ -32,6 +32,10 @@ int gpumem_card_open(const struct gpumem_card *c);
 /* An ioctl: 0 or -errno. */
 int gpumem_drm(int card, unsigned long request, void *arg);
 
+/* A dma-buf of the system's memory, by udmabuf or from a heap; -1: there is none. */
+int gpumem_udmabuf(uint64_t size);
+int gpumem_heap(uint64_t size);
+
 /* --- PRIME ---------------------------------------------------------------- */
 
 /* Does its driver take any memory that is not its own? */
