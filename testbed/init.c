@@ -603,6 +603,8 @@ int main(void)
 		to_console("", "XG-BOOT no port xg.lines");
 	emitf("XG-BOOT init %.2f", now());
 	if (get_ready()) {
+		/* From here on a lockup may be ours: see scenario.py. */
+		make_file("/proc/sys/kernel/watchdog_thresh", "10\n");
 		emitf("XG-BOOT ready %.2f", now());
 		if (now() > READY_SECONDS)
 			pace = now() / READY_SECONDS;
