@@ -3,11 +3,12 @@
  * The tool's lending commands and the example backend on Xen: the backend has
  * nothing but a descriptor, and a guest looks at what it lends.
  *
- * What lend printed of a file that shrinks is kept in the run's folder, out/, for
- * the documents.
+ * What lend printed of a file that shrinks, and of a card, is kept in the run's
+ * folder, out/, for the documents.
  */
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <drm/drm.h>
 
@@ -300,6 +301,68 @@ static void lend_vram(void)
 	EVENTUALLY(guest_read(GPA) == NOBODY);
 }
 
+/*
+ * The tool's buffer.  All dma-bufs of DRM drivers look alike from outside, but qxl
+ * takes none back but its own.
+ */
+static int tools_buffer(pid_t pid, int card)
+{
+	int pidfd = syscall(SYS_pidfd_open, pid, 0);
+
+	CHECK(pidfd >= 0);
+	for (int n = 3; n < 64; n++) {
+		struct drm_prime_handle p = {
+			.fd = syscall(SYS_pidfd_getfd, pidfd, n, 0),
+		};
+
+		if (p.fd < 0)
+			continue;
+		if (!ioctl(card, DRM_IOCTL_PRIME_FD_TO_HANDLE, &p)) {
+			close(pidfd);
+			return p.fd;
+		}
+		close(p.fd);
+	}
+	FAIL("process %d has no buffer of the card's", pid);
+}
+
+/* A card's node: the driver makes a buffer, which is the tool's and the guest's. */
+static void lend_card(void)
+{
+	int card = qxl_open(), fd;
+	volatile uint64_t *p;
+	struct program t;
+
+	REFUSES(2, CARD " is a graphics card: --length says how large",
+		"lend", domid(), hex(GPA), CARD);
+	REFUSES(2, "its buffer is new, and has no --offset", "lend", "-o",
+		"4K", "-l", "1M", domid(), hex(GPA), CARD);
+	REFUSES(1, CARD ": the graphics card makes no such buffer: ", "lend",
+		"-l", "8G", domid(), hex(GPA), CARD);
+
+	program_start(&t, (const char *const[]){
+			TOOL, "lend", "--length", "1M", domid(), hex(GPA),
+			CARD, NULL });
+	program_says(&t, "has 1.0M of " CARD);
+	fd = tools_buffer(t.pid, card);
+	CHECK_EQ(lseek(fd, 0, SEEK_END), MIB);
+	p = map_shared(fd, MIB);
+	fill(p, MIB, 1);
+	cmd_ok(0, XG_CMD_CHECK, GPA, MIB, 1);
+	cmd_ok(1, XG_CMD_FILL, GPA, MIB, 2);
+	verify(p, MIB, 2);
+	CHECK_EQ(guest_read(GPA + MIB), NOBODY);
+	kill(t.pid, SIGINT);
+	CHECK_EQ(program_wait(&t), 0);
+	has(program_out(&t), ", failed 0, pages lent ");
+	CHECK(!*program_err(&t));
+	keep("lend-card.txt", program_out(&t));
+	program_close(&t);
+	EVENTUALLY(guest_read(GPA) == NOBODY);
+	close(fd);
+	close(card);
+}
+
 /* --- selftest ---------------------------------------------------------------- */
 
 static void selftest(void)
@@ -340,6 +403,7 @@ static const struct xgt_test tests[] = {
 	{ "U2-xen-lend", "U2", lend_file, XGT_GUEST, 0 },
 	{ "U2-xen-lend-readonly", "U2", lend_readonly, XGT_GUEST, 0 },
 	{ "U2-xen-lend-vram", "U2,L23", lend_vram, XGT_GUEST | XGT_QXL, 0 },
+	{ "U2-xen-lend-card", "U2,L1", lend_card, XGT_GUEST | XGT_QXL, 0 },
 	{ "U2-xen-selftest", "U2", selftest, XGT_GUEST, 0 },
 	{ "U2-xen-run-guest-ends", "U2", guest_ends,
 	  XGT_GUEST | XGT_ENDS_GUEST, 0 },

@@ -11,6 +11,7 @@
  *   status.c list.c top.c lend.c export.c run.c trace.c selftest.c
  *               a command each
  *   list-export.c list-grant.c   parts of list
+ *   card.c      buffers of a graphics card, for lend
  *
  * A command returns the exit status: 0, FAILED, or BAD_INPUT after one line that
  * names the cause and what to do.
@@ -72,6 +73,14 @@ int parse_range(const char *text, uint32_t right,
 int parse_refs_range(const char *text, struct xen_gpumem_range *range);
 int parse_seconds(const char *what, const char *text, double *seconds);
 int parse_policy(const char *text, uint32_t *policy);
+/* card.c: is that the node of a graphics card (DRM)? */
+bool card_is(int fd);
+/*
+ * A new buffer of that card's, of @bytes, a multiple of 4096.  Return: a dma-buf, the
+ * caller's to close; -errno of the driver's; -EFBIG: so large is none
+ */
+int card_buffer(int card, uint64_t bytes);
+
 /* What @n things end in. */
 const char *plural(uint64_t n);
 /* For people: 4 characters and a unit. */

@@ -79,7 +79,8 @@ _xen_gpumem()
 	if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	elif [[ $command == lend && $COMP_CWORD -gt 3 ]]; then
-		COMPREPLY=($(compgen -f -- "$cur"))
+		COMPREPLY=($(compgen -f -W "$(compgen -G '/dev/dri/card*')" \
+			-- "$cur"))
 	else
 		COMPREPLY=($(compgen -W "$(_xen_gpumem_domains)" -- "$cur"))
 	fi

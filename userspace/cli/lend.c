@@ -81,6 +81,25 @@ static int open_path(struct lend *l)
 		   " (--readonly needs less)" : "");
 }
 
+/* In place of a graphics card a buffer of its own, made for this. */
+static int make_buffer(struct lend *l)
+{
+	int card = l->file;
+
+	if (!l->length)
+		return bad("%s is a graphics card: --length says how large a buffer it is to make",
+			   l->name);
+	if (l->offset)
+		return bad("%s is a graphics card: its buffer is new, and has no --offset",
+			   l->name);
+	l->file = card_buffer(card, l->length);
+	close(card);
+	if (l->file >= 0)
+		return 0;
+	return fail("%s: the graphics card makes no such buffer: %s", l->name,
+		    strerror(-l->file));
+}
+
 /* Regular files and dma-bufs have an end; most devices have none. */
 static int find_length(struct lend *l)
 {
@@ -103,17 +122,18 @@ static int find_length(struct lend *l)
 
 static int open_file(struct lend *l)
 {
+	bool inherited = !strncmp(l->name, "fd:", 3);
 	int ret;
 
 	if (!strncmp(l->name, "memfd:", 6))
 		return open_memory(l, l->name + 6);
-	if (!strncmp(l->name, "fd:", 3))
-		ret = adopt_file(l, l->name + 3);
-	else
-		ret = open_path(l);
-	if (ret || l->length)
+	ret = inherited ? adopt_file(l, l->name + 3) : open_path(l);
+	if (ret)
 		return ret;
-	return find_length(l);
+	/* Who opened an inherited one may have buffers there, at offsets. */
+	if (!inherited && card_is(l->file))
+		return make_buffer(l);
+	return l->length ? 0 : find_length(l);
 }
 
 /* --- lending --------------------------------------------------------------- */
@@ -400,8 +420,9 @@ const struct command lend_command = {
 	"lend", "[OPTION...] DOMID GPA FILE",
 	"lend a file to a guest until interrupted, and tell events",
 	"The guest sees FILE from address GPA on, where it must not have RAM.  FILE\n"
-	"can be memfd:SIZE for fresh memory, or fd:N for what the caller has open: a\n"
-	"buffer of a GPU, say, which has no name (dma-buf).\n\n"
+	"can be memfd:SIZE for fresh memory; /dev/dri/cardN for a new buffer of that\n"
+	"card's, of --length; or fd:N for what the caller has open: a buffer of a GPU,\n"
+	"say, which has no name (dma-buf).\n\n"
 	"  -o, --offset BYTES    begin there in FILE\n"
 	"  -l, --length BYTES    (default: to the end of FILE)\n"
 	"  -r, --readonly        the guest may not write\n"
