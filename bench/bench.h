@@ -58,13 +58,4 @@ uint64_t vm_slept(void);
 void die(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
 
-static inline uint64_t ticks(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("lfence; rdtsc; lfence" : "=a"(low), "=d"(high)
-			 :: "memory");
-	return (uint64_t)high << 32 | low;
-}
-
 #endif

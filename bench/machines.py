@@ -13,9 +13,9 @@ from scenario import BUILD, Bad  # noqa: E402,F401
 
 # dom0 has room for the largest buffer.  Linux without Xen is told what it would
 # find out by busy waiting, which counts for nothing and takes longest.
-LEND = {"xen": "release", "module": "qxl gpumem", "run": ["xgb-lend"],
+LEND = {"xen": "release", "module": "qxl gpumem",
         "xen-args": "dom0_mem=2048M"}
-KVM = {"dom0": "none", "module": "qxl kvm", "run": ["xgb-kvm"],
+KVM = {"dom0": "none", "module": "qxl kvm",
        "dom0-args": "tsc=reliable tsc_early_khz=1000000 no_timer_check "
                     "cpuidle.off=1"}
 
@@ -30,6 +30,10 @@ CPU = "-cpu qemu64,+svm,+npt,+nrip-save,+invtsc "
 KINDS = {"pvh": dict(LEND, dom0="pvh"), "pv": dict(LEND, dom0="pv"),
          "kvm": KVM}
 
+# What can be measured, and the program that does it for each kind.
+PROGRAMS = {"lend": {"pvh": "xgb-lend", "pv": "xgb-lend", "kvm": "xgb-kvm"},
+            "export": {"pvh": "xgb-export", "pv": "xgb-export"}}
+
 # Seconds of the emulated clock for everything: only a machine that waits for
 # something gets there, and it waits at many times the speed.
 TIMEOUT = 3600
@@ -39,8 +43,8 @@ def inside(path):
     return scenario.inside(path)
 
 
-def boot(kind, argument=None, qemu_args="", show=None, tag=None):
-    """Boot the machine of that kind and have its program run to the end.
+def boot(kind, commands, qemu_args="", show=None, tag=None):
+    """Boot the machine of that kind and have programs run to the end, in turn.
 
     Return: the run.  Bad is raised if anything failed but what is left in the
     logs, which is for the tests that read the same logs.
@@ -49,8 +53,7 @@ def boot(kind, argument=None, qemu_args="", show=None, tag=None):
              smp="1", **{k: [] for k in scenario.LISTS})
     s.update(KINDS[kind])
     s["qemu-args"] = CPU + qemu_args
-    if argument:
-        s["run"] = [f"{r} {argument}" for r in s["run"]]
+    s["run"] = commands
     run, results = scenario.boot_scenario(s, icount=True, show=show, tag=tag)
     for test in results:
         if test["result"] == "fail" and "-epilogue-" not in test["test"]:

@@ -4,43 +4,33 @@
  *
  *   xgb-lend|xgb-kvm [quick|layers]
  *
- * Each prints "XG-INFO BENCH name value" where the value is in instructions of
- * the whole machine, per page unless its name says otherwise.  Between
- * measurements everything is as at the beginning: nothing bound, nothing
- * lent.  A measurement is made three times and the middle one counts; what
- * happens once per run (allocations that grow, lazy initialisation) is then
- * not in it.  With "quick" each is made once, and the largest not at all: to
- * see that it works.  With "layers" nothing is measured here: a few of the same
- * things are done once between marks, for an emulator that tells what is
+ * Values are per page unless a name says otherwise.  Between measurements
+ * everything is as at the beginning: nothing bound, nothing lent.  With "quick"
+ * the largest are left out.  With "layers" nothing is measured: a few of the
+ * same things are done once between marks, for an emulator that tells what is
  * executed in between (count.c), and the kernel's symbols are left for it.
  *
  * Two ways to count.  What the guest does is counted by the guest, from before
  * its first access to after its last; the machine has work all that time.
- * What the host does is counted here, between count_begin() and count_end(),
- * with the guest at rest, and without the time that the machine slept: where
- * the host waits for a timer, that is not work.  Before either, all is quiet
- * for a moment, so that nobody is still busy with what was before.
+ * What the host does is counted here; see measure.h.
  *
  * Each checks that it measured what it says: that pages were absent before
  * and are there afterwards shows in the cost of touching them once more.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "bench.h"
 #include "buffers.h"
+#include "measure.h"
 
-#define MIB		(1ULL << 20)
 #define SIZE		(16 * MIB)
 #define PAGES		(SIZE / BENCH_PAGE)
 #define RANDOM_PAGES	1024
-#define MAX_TURNS	3
 
 /*
  * Instructions per access: to a page that is there a few, for a fault
@@ -51,94 +41,14 @@
 #define FAULT_LEAST	20
 #define INTERRUPT_MOST	100000
 
-/* Microseconds until everybody who was still busy has gone to sleep. */
-#define QUIET_US	20000
-
-static volatile struct bench_box *box;
-static unsigned int turns = MAX_TURNS;
-static bool quick;
-/* The part that what is measured next belongs to, or zero. */
-static unsigned int part;
-
-void die(const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("XG-TEST fail bench-%s 0 ", vm_kind);
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	fflush(stdout);
-	exit(1);
-}
-
-static void report(const char *name, uint64_t value, uint64_t per)
-{
-	printf("XG-INFO BENCH %s %.2f\n", name, (double)value / per);
-	fflush(stdout);
-}
-
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static uint64_t middle(uint64_t *v)
-{
-	qsort(v, turns, sizeof(*v), compare);
-	return v[turns / 2];
-}
-
-/* What is left of @value when what happens without us is taken away. */
-static uint64_t above(uint64_t value, uint64_t base)
-{
-	return value > base ? value - base : 0;
-}
-
-/* --- what the host does -------------------------------------------------- */
-
-struct count {
-	uint64_t ticks, slept;
-};
-
-static void count_begin(struct count *c)
-{
-	usleep(QUIET_US);
-	vm_watch(true);
-	c->slept = vm_slept();
-	c->ticks = ticks();
-	bench_mark(part);
-}
-
-/* Return: instructions since count_begin() */
-static uint64_t count_end(const struct count *c)
-{
-	uint64_t all, slept;
-
-	bench_mark(0);
-	all = ticks() - c->ticks;
-	slept = vm_slept() - c->slept;
-	vm_watch(false);
-	return above(all, slept);
-}
-
 /* --- what the guest does ------------------------------------------------- */
 
 static void begin(unsigned int cpu, enum bench_cmd cmd, uint64_t offset,
 		  uint64_t pages)
 {
-	volatile struct bench_slot *slot = &box->slot[cpu];
-
-	slot->cmd = cmd;
-	slot->arg[0] = BENCH_WINDOW + offset;
-	slot->arg[1] = pages;
-	slot->arg[2] = true;
-	slot->arg[3] = part;
-	__atomic_store_n(&slot->seq, slot->seq + 1, __ATOMIC_RELEASE);
-	vm_go(cpu);
+	guest_begin(cpu, cmd, (uint64_t[BENCH_ARGS]){
+		BENCH_WINDOW + offset, pages, true, count_part,
+	});
 }
 
 /* Write to all pages once.  Return: instructions from first access to last. */
@@ -472,20 +382,6 @@ static void scale_bindings(void)
 
 /* ------------------------------------------------------------------------- */
 
-static void guest_start(unsigned int vcpus)
-{
-	box = buffer_memfd(BENCH_PAGE);
-	memset((void *)box, 0, BENCH_PAGE);
-	box->vcpus = vcpus;
-	vm_start(vcpus, box);
-	for (unsigned int i = 0; i < vcpus; i++) {
-		begin(i, BENCH_PING, 0, 0);
-		vm_wait(i);
-		if (box->slot[i].result[0] != i)
-			die("vCPU %u is not there", i);
-	}
-}
-
 static void measure_one(void)
 {
 	fault_sequential();
@@ -536,7 +432,7 @@ static void begin_part(unsigned int number, unsigned int per)
 {
 	printf("XG-INFO PART %u %s %u\n", number, part_name[number], per);
 	fflush(stdout);
-	part = number;
+	count_part = number;
 }
 
 static void count_faults(unsigned int number, enum bench_cmd cmd,
@@ -552,7 +448,7 @@ static void count_faults(unsigned int number, enum bench_cmd cmd,
 			begin_part(number, pages);
 		begin(0, cmd, 0, pages);
 		vm_wait(0);
-		part = 0;
+		count_part = 0;
 		must_be_there(0, pages);
 		vm_unbind(0, pages * BENCH_PAGE);
 	}
@@ -569,14 +465,14 @@ static void count_populate(void)
 	count_begin(&c);
 	vm_populate(0, SIZE);
 	count_end(&c);
-	part = 0;
+	count_part = 0;
 	must_be_there(0, PAGES);
 
 	begin_part(PART_REVOKE, PAGES);
 	count_begin(&c);
 	drop(p);
 	count_end(&c);
-	part = 0;
+	count_part = 0;
 	vm_unbind(0, SIZE);
 	buffer_free(p, SIZE);
 }
@@ -593,7 +489,7 @@ static void count_bind(void)
 	vm_bind(0, SIZE, p);
 	vm_unbind(0, SIZE);
 	count_end(&c);
-	part = 0;
+	count_part = 0;
 	buffer_free(p, SIZE);
 }
 
@@ -614,12 +510,7 @@ int main(int argc, char **argv)
 {
 	bool layers = argc > 1 && !strcmp(argv[1], "layers");
 
-	if (argc > 1 && !strcmp(argv[1], "quick")) {
-		quick = true;
-		turns = 1;
-	}
-	printf("XG-TEST start bench-%s T0\n", vm_kind);
-	fflush(stdout);
+	measure_begin(argc, argv, vm_kind);
 	guest_start(1);
 	if (layers)
 		count_layers();
@@ -632,6 +523,6 @@ int main(int argc, char **argv)
 		fault_vcpus(4);
 		vm_stop();
 	}
-	printf("XG-TEST pass bench-%s 0\n", vm_kind);
+	measure_end();
 	return 0;
 }

@@ -78,7 +78,7 @@ def bars(title, metrics, goals, missed):
         out.append(text(LEFT + WIDTH + 8, y + 15,
                         f"{m['ratio']:.2f}  ({number(m['value'])} : "
                         f"{number(m['peer_value'])})"))
-    return document(len(metrics), f"Instructions beside KVM's, {title} "
+    return document(len(metrics), f"Instructions beside {title} "
                     "(1: the same; the mark: the goal)", out)
 
 

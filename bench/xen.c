@@ -26,6 +26,7 @@
 
 #include "bench.h"
 #include "xen-call.h"
+#include "xen.h"
 
 #define NAME		"bench"
 #define CONFIG		"/run/bench.cfg"
@@ -36,7 +37,7 @@
 
 const char vm_kind[] = "lend";
 
-static int dom = -1, events = -1;
+static int id, dom = -1, events = -1;
 static unsigned int window;
 static unsigned int port[BENCH_CPUS];
 static volatile struct bench_box *the_box;
@@ -103,7 +104,9 @@ static void open_domain(int domid)
 {
 	struct xen_gpumem_open_domain od = {
 		.size = sizeof(od), .flags = XEN_GPUMEM_OPEN_CLOEXEC,
-		.domid = domid, .rights = XEN_GPUMEM_RIGHT_LEND,
+		.domid = domid, .rights = XEN_GPUMEM_RIGHT_LEND |
+					  XEN_GPUMEM_RIGHT_EXPORT_GRANTS |
+					  XEN_GPUMEM_RIGHT_EXPORT_FRAMES,
 	};
 	int node = open("/dev/xen/gpumem", O_RDWR | O_CLOEXEC);
 
@@ -231,18 +234,17 @@ void vm_wait(unsigned int cpu)
 
 void vm_start(unsigned int vcpus, volatile struct bench_box *box)
 {
-	int domid = create(vcpus);
-
+	id = create(vcpus);
 	the_box = box;
 	events = open("/dev/xen/evtchn", O_RDWR | O_CLOEXEC);
 	if (events < 0)
 		die("/dev/xen/evtchn: %s", strerror(errno));
-	open_domain(domid);
+	open_domain(id);
 	bind(add_window(BENCH_BOX, BENCH_PAGE), 0, BENCH_PAGE, box);
 	window = add_window(BENCH_WINDOW, WINDOW_SIZE);
-	xen_unpause(domid);
+	xen_unpause(id);
 	for (unsigned int i = 0; i < vcpus; i++)
-		connect_vcpu(domid, i);
+		connect_vcpu(id, i);
 }
 
 void vm_stop(void)
@@ -253,6 +255,16 @@ void vm_stop(void)
 	close(dom);
 	if (xl(destroy, NULL, 0))
 		die("the guest cannot be destroyed");
+}
+
+int xen_guest_id(void)
+{
+	return id;
+}
+
+int xen_guest_fd(void)
+{
+	return dom;
 }
 
 void vm_watch(bool on)

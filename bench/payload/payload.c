@@ -14,6 +14,7 @@
 #define __XEN_INTERFACE_VERSION__ 0x00040e00
 #include <xen/xen.h>
 #include <xen/event_channel.h>
+#include <xen/grant_table.h>
 #include <xen/memory.h>
 #include <xen/sched.h>
 #include <xen/vcpu.h>
@@ -256,6 +257,56 @@ static void do_random(unsigned int cpu, const uint64_t *arg, uint64_t *result)
 	result[4] = sum;
 }
 
+/* --- grants -------------------------------------------------------------- */
+
+#define FIRST_REF	8U	/* before it are those of the toolstack */
+#define PER_FRAME	(BENCH_PAGE / sizeof(struct grant_entry_v1))
+#define FRAMES		((FIRST_REF + BENCH_SHARED_PAGES + PER_FRAME - 1) / \
+			 PER_FRAME)
+
+/* Xen puts its table over these pages. */
+static volatile struct grant_entry_v1 grants[FRAMES * PER_FRAME]
+	__attribute__((aligned(4096)));
+
+static bool map_grants(void)
+{
+	for (unsigned int i = 0; i < FRAMES; i++) {
+		struct xen_add_to_physmap a = {
+			.domid = DOMID_SELF, .space = XENMAPSPACE_grant_table,
+			.idx = i, .gpfn = (uintptr_t)grants / BENCH_PAGE + i,
+		};
+
+		if (hypercall(__HYPERVISOR_memory_op, XENMEM_add_to_physmap,
+			      (long)&a, 0))
+			return false;
+	}
+	return true;
+}
+
+static void do_share(uint64_t *result)
+{
+	if (!on_xen || !map_grants())
+		return;
+	for (unsigned int i = 0; i < BENCH_SHARED_PAGES; i++) {
+		volatile struct grant_entry_v1 *g = &grants[FIRST_REF + i];
+		uint64_t at = BENCH_SHARED + i * BENCH_PAGE;
+
+		*(volatile uint64_t *)at = i;
+		g->domid = 0;
+		g->frame = at / BENCH_PAGE;
+		__atomic_store_n(&g->flags, GTF_permit_access,
+				 __ATOMIC_RELEASE);
+	}
+	result[0] = FIRST_REF;
+}
+
+static void do_mapped(uint64_t *result)
+{
+	for (unsigned int i = 0; i < BENCH_SHARED_PAGES; i++)
+		result[0] += !!(grants[FIRST_REF + i].flags &
+				(GTF_reading | GTF_writing));
+}
+
 static void serve(unsigned int cpu, volatile struct bench_slot *slot)
 {
 	uint64_t arg[BENCH_ARGS], result[BENCH_RESULTS] = { 0 };
@@ -271,6 +322,12 @@ static void serve(unsigned int cpu, volatile struct bench_slot *slot)
 		break;
 	case BENCH_RANDOM:
 		do_random(cpu, arg, result);
+		break;
+	case BENCH_SHARE:
+		do_share(result);
+		break;
+	case BENCH_MAPPED:
+		do_mapped(result);
 		break;
 	}
 	for (int i = 0; i < BENCH_RESULTS; i++)

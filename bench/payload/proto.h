@@ -29,6 +29,10 @@
 #define BENCH_END	(24ULL << 30)
 
 #define BENCH_PAGE	4096ULL
+
+/* Under Xen only: RAM that the guest grants to the host. */
+#define BENCH_SHARED		(32ULL << 20)
+#define BENCH_SHARED_PAGES	4096U
 /* Random order: times of single accesses are kept for no more. */
 #define BENCH_SAMPLES	4096
 
@@ -56,6 +60,13 @@ enum bench_cmd {
 	 * -> total, median, p90, max, sum
 	 */
 	BENCH_RANDOM,
+	/*
+	 * Grant all pages at BENCH_SHARED to domain 0, for writing; the first
+	 * word of each is then its number.  -> first reference; zero: failed
+	 */
+	BENCH_SHARE,
+	/* Of those grants, how many are mapped now.  -> number */
+	BENCH_MAPPED,
 };
 
 struct bench_slot {
