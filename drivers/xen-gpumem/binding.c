@@ -344,8 +344,9 @@ int gpumem_binding_commit(struct gpumem_binding *binding,
 	ret = gpumem_binding_map(binding, slice, slice->want, end, true);
 	if (ret)
 		return ret;
-	if (!gpumem_binding_map(binding, slice, 0, slice->want, false))
-		gpumem_binding_map(binding, slice, end, slice->nr, false);
+	/* What is in the way of those in front is not in theirs. */
+	gpumem_binding_map(binding, slice, end, slice->nr, false);
+	gpumem_binding_map(binding, slice, 0, slice->want, false);
 	return 0;
 }
 
