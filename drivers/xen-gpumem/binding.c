@@ -243,7 +243,7 @@ static bool gpumem_binding_add(struct gpumem_binding *binding,
 	return true;
 }
 
-/* Put pages [@from, @to) of the slice on the batch, and map what is too much. */
+/* Put pages [@from, @to) of the slice on the batch; map what is too much. */
 static int gpumem_binding_fill(struct gpumem_binding *binding,
 			       struct gpumem_slice *slice, unsigned int from,
 			       unsigned int to, bool wanted)
@@ -284,6 +284,13 @@ static int gpumem_binding_map(struct gpumem_binding *binding,
 /*
  * Map a page and those that the guest wants next, which it would ask for before
  * they are there if it ran as soon as it has the first.
+ *
+ * That one is in front of them all.  So if anything was mapped it was, and its
+ * vCPU runs, and what is wrong with one behind it is nobody's loss.  If it was
+ * there already, because another vCPU was quicker, nobody was woken by this.
+ *
+ * All of it under one hold of the lock, as pages that are populated: a vCPU
+ * that comes back for one of them waits for it, and goes on in order.
  */
 static int gpumem_binding_map_ahead(struct gpumem_binding *binding,
 				    struct gpumem_slice *slice)
