@@ -7,6 +7,8 @@
  * for what the contents cannot show: that nothing was there before the guest's
  * first access, and exactly the touched page after it.
  */
+#include <sys/stat.h>
+
 #include "xgt.h"
 
 #define LENGTH	(512 * KIB)
@@ -146,6 +148,124 @@ static void demand_fault(void)
 	CHECK(q.out_faults <= LENGTH / PAGE);
 	CHECK_EQ(q.out_revokes, 0);
 }
+
+/* --- looking ahead --------------------------------------------------------- */
+
+#define AROUND	"/sys/module/xen_gpumem/parameters/fault_around"
+#define LEAF	(2 * MIB)
+
+static void set_around(const char *pages)
+{
+	int fd = open(AROUND, O_WRONLY | O_CLOEXEC);
+
+	CHECK(fd >= 0);
+	CHECK(write(fd, pages, strlen(pages)) == (ssize_t)strlen(pages));
+	close(fd);
+}
+
+/* Where a leaf of the page tables begins. */
+static volatile uint64_t *map_leaves(int fd, uint64_t length)
+{
+	uint64_t at = (uintptr_t)mmap(NULL, length + LEAF, PROT_NONE,
+				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p;
+
+	at = (at + LEAF - 1) & ~(LEAF - 1);
+	p = mmap((void *)at, length, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, fd, 0);
+	CHECK(p == (void *)at);
+	return p;
+}
+
+/*
+ * Memory that is read in order takes few faults.  A vCPU can be ahead of its
+ * job by what one call of the hypervisor maps, so it may be more than the five
+ * that it takes by design, at 0, 16, 64, 256 and 512.
+ */
+static void in_order(void)
+{
+	const uint64_t length = 2 * LEAF, pages = length / PAGE;
+	volatile uint64_t *map = map_leaves(memfd_new(length), length);
+	uint64_t before, few, many;
+	uint32_t window;
+
+	fill(map, length, 20);
+	window = gm_lend(map, length, 0);
+	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, length, 20);
+	few = faults(window);
+	CHECK_EQ(gm_pages(xgt_dom, window, 0, 0), pages);
+	CHECK(few <= pages / 32);
+
+	/* Control: from the end to the beginning. */
+	OK(gm_bind(xgt_dom, window, 0, length, map, XEN_GPUMEM_BIND_REPLACE,
+		   XEN_GPUMEM_POLICY_INJECT));
+	before = faults(window);
+	for (uint64_t i = LEAF / PAGE; i-- > 0; )
+		CHECK_EQ(guest_read(XGT_WINDOW + i * PAGE),
+			 xg_pattern(20, i * PAGE));
+	many = faults(window) - before;
+	CHECK(many >= LEAF / PAGE / 16);
+	CHECK_EQ(gm_pages(xgt_dom, window, 0, 0), LEAF / PAGE);
+
+	/* And where others are left out in between. */
+	OK(gm_bind(xgt_dom, window, 0, length, map, XEN_GPUMEM_BIND_REPLACE,
+		   XEN_GPUMEM_POLICY_INJECT));
+	before = faults(window);
+	for (uint64_t i = 0; i < pages; i += 32)
+		guest_read(XGT_WINDOW + i * PAGE);
+	CHECK(faults(window) - before >= pages / 32);
+	EVENTUALLY(gm_pages(xgt_dom, window, 0, 0) == pages / 2);
+	xgt_info("L3-in-order: %lu pages, %lu faults; %llu backwards, %lu faults",
+		 pages, few, LEAF / PAGE, many);
+}
+
+/* Not where looking around is off. */
+static void in_order_off(void)
+{
+	volatile uint64_t *map = map_leaves(memfd_new(LENGTH), LENGTH);
+	uint32_t window;
+
+	fill(map, LENGTH, 21);
+	window = gm_lend(map, LENGTH, 0);
+	set_around("1");
+	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, LENGTH / 2, 21);
+	set_around("16");
+	CHECK_EQ(faults(window), LENGTH / 2 / PAGE);
+	CHECK_EQ(gm_pages(xgt_dom, window, 0, 0), LENGTH / 2 / PAGE);
+}
+
+static blkcnt_t blocks(int fd)
+{
+	struct stat st;
+
+	CHECK(!fstat(fd, &st));
+	return st.st_blocks;
+}
+
+/* What the process does not have is not brought in for it. */
+static void in_order_absent(void)
+{
+	const uint64_t pages = 64, gone = 20, nr = 4;
+	int fd = memfd_new(pages * PAGE);
+	volatile uint64_t *map = map_leaves(fd, pages * PAGE);
+	uint32_t window;
+	blkcnt_t before;
+
+	fill(map, pages * PAGE, 22);
+	CHECK(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			 gone * PAGE, nr * PAGE));
+	before = blocks(fd);
+	window = gm_lend(map, pages * PAGE, 0);
+	cmd_ok(0, XG_CMD_CHECK, XGT_WINDOW, 17 * PAGE, 22);
+	EVENTUALLY(gm_pages(xgt_dom, window, 0, 0) == pages - nr);
+	CHECK_EQ(gm_pages(xgt_dom, window, gone * PAGE, nr * PAGE), 0);
+	CHECK_EQ(blocks(fd), before);
+	/* Control: it comes when it is touched. */
+	CHECK_EQ(guest_read(XGT_WINDOW + gone * PAGE), 0);
+	CHECK(blocks(fd) > before);
+}
+
+/* --- together -------------------------------------------------------------- */
 
 /* Both vCPUs fault on the same pages at the same time, many times. */
 static void two_faulters(void)
@@ -367,6 +487,9 @@ static const struct xgt_test tests[] = {
 	{ "L1-qxl-vram", "L1,L16", lend_qxl, XGT_GUEST | XGT_QXL, 0 },
 	{ "L1-private-file", "L1,L17", private_file, XGT_GUEST, 0 },
 	{ "L3-demand-fault", "L3", demand_fault, XGT_GUEST, 0 },
+	{ "L3-in-order", "L3", in_order, XGT_GUEST, 240 },
+	{ "L3-in-order-off", "L3", in_order_off, XGT_GUEST, 0 },
+	{ "L3-in-order-absent", "L3", in_order_absent, XGT_GUEST, 0 },
 	{ "L3-two-faulters", "L3", two_faulters, XGT_GUEST, 0 },
 	{ "L3-populate", "L3,L11", populate, XGT_GUEST, 0 },
 	{ "L3-refault-after-move", "L3", refault_after_move,
