@@ -184,12 +184,12 @@ static uint64_t timed(const char *who, const char *what)
 		FAIL("no latency of %s's %ss in:\n%s", who, what, text);
 	/* The longest comes first. */
 	strtoull(at + strlen(head), &at, 10);
-	for (;; at = end) {
+	/* To the end of the line: the next one begins with a number, too. */
+	for (; *at == ' '; at = end) {
 		n = strtoull(at, &end, 10);
-		if (end == at)
-			return sum;
 		sum += n;
 	}
+	return sum;
 }
 
 static void show_all(void)
