@@ -58,6 +58,8 @@ int fail_node(int err);
 int bad_option(char **argv, int opt);
 /* Nothing may follow the options, or just so much must. */
 int want_arguments(int argc, const char *what, int wanted);
+/* Of a command that takes --json and nothing else. */
+int only_json(int argc, char **argv, bool *json);
 
 /* parse.c: 0, or BAD_INPUT after saying why. */
 int parse_domid(const char *text, uint16_t *domid);

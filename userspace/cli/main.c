@@ -116,6 +116,22 @@ int want_arguments(int argc, const char *command, int wanted)
 		   *c->arguments ? " " : "", c->arguments);
 }
 
+int only_json(int argc, char **argv, bool *json)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 },
+	};
+	int opt;
+
+	*json = false;
+	while ((opt = getopt_long(argc, argv, ":j", options, NULL)) != -1) {
+		if (opt != 'j')
+			return bad_option(argv, opt);
+		*json = true;
+	}
+	return want_arguments(argc, argv[0], 0);
+}
+
 /* --- help ------------------------------------------------------------------ */
 
 static int help_main(int argc, char **argv)
@@ -182,19 +198,11 @@ static void json_versions(const struct xen_gpumem_info *info)
 
 static int version_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 },
-	};
 	struct xen_gpumem_info info;
-	bool json = false, known;
-	int node, opt;
+	bool json, known;
+	int node;
 
-	while ((opt = getopt_long(argc, argv, ":j", options, NULL)) != -1) {
-		if (opt != 'j')
-			return bad_option(argv, opt);
-		json = true;
-	}
-	if (want_arguments(argc, argv[0], 0))
+	if (only_json(argc, argv, &json))
 		return BAD_INPUT;
 	node = xgm_node_open();
 	known = node >= 0 && !xgm_info(node, &info, sizeof(info));

@@ -297,19 +297,10 @@ static void tell_json(const struct status *s)
 
 static int status_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' }, { NULL, 0, NULL, 0 },
-	};
 	struct status s = { .xen = false };
-	bool json = false;
-	int opt;
+	bool json;
 
-	while ((opt = getopt_long(argc, argv, ":j", options, NULL)) != -1) {
-		if (opt != 'j')
-			return bad_option(argv, opt);
-		json = true;
-	}
-	if (want_arguments(argc, argv[0], 0))
+	if (only_json(argc, argv, &json))
 		return BAD_INPUT;
 	look(&s);
 	if (json)

@@ -153,8 +153,11 @@ def tool():
     for name in ("status", "list", "top", "lend", "export", "run", "trace",
                  "selftest", "version"):
         source = "main.c" if name == "version" else name + ".c"
+        text = read("cli", source)
         options = set(re.findall(r'\{ "([a-z-]+)", (?:no|required)_argument',
-                                 read("cli", source)))
+                                 text))
+        if "if (only_json(" in text:
+            options.add("json")
         for option in sorted(options):
             if f"--{option}" not in page.replace("\\-", "-"):
                 yield f"xen-gpumem.8: --{option} of {name} is missing"
