@@ -359,6 +359,7 @@ int main(int argc, char **argv)
 	snprintf(text, sizeof(text), "%.1f", pace());
 	setenv("XEN_GPUMEM_SLOW", text, 1);
 	setenv("XEN_GPUMEM_GUEST_MAY_DIE", "1", 1);
+	setenv("XEN_GPUMEM_CARD_MAY_GO", "1", 1);
 	for (; i < argc; i++) {
 		char *reqs = strchr(argv[i], ':');
 

@@ -126,6 +126,18 @@ void gpumem_bo_restore(struct gpumem_bo *bo)
 		      -EINVAL);
 }
 
+/* --- the card's own view -------------------------------------------------- */
+
+void gpumem_bo_card_copies(struct gpumem_bo *bo, void *to)
+{
+	gpumem_assert(bo->region->kind->copy(bo, to), 0);
+}
+
+void gpumem_bo_card_fills(struct gpumem_bo *bo, uint32_t colour)
+{
+	gpumem_assert(bo->region->kind->fill(bo, colour), 0);
+}
+
 /* --- which there are ------------------------------------------------------ */
 
 static void try_region(const struct gpumem_card *card,
@@ -140,8 +152,11 @@ static void try_region(const struct gpumem_card *card,
 		return;
 	snprintf(r->name, sizeof(r->name), "%s-%s", card->name, kind->name);
 	snprintf(r->path, sizeof(r->path), "%s", card->path);
+	snprintf(r->driver, sizeof(r->driver), "%s", card->driver);
 	r->kind = kind;
 	r->moves = kind->moves;
+	r->copies = kind->copy;
+	r->fills = kind->fill;
 	r->has_fd = kind->has_fd;
 	err = __gpumem_bo_new(&bo, r, GPUMEM_PAGE);
 	if (err) {
@@ -176,4 +191,21 @@ void gpumem_regions_require(void)
 {
 	igt_require_f(gpumem_region(0),
 		      "no graphics card with a buffer that can be mapped\n");
+}
+
+/**
+ * gpumem_region_require - skip, with the reason, where no buffer is like that
+ * @like: tells whether those of a region are; NULL: all are
+ * @what: for people: a buffer that ...
+ */
+void gpumem_region_require(bool (*like)(const struct gpumem_region *r),
+			   const char *what)
+{
+	const struct gpumem_region *r;
+
+	gpumem_regions_require();
+	for_each_gpumem_region(r)
+		if (!like || like(r))
+			return;
+	igt_skip("no graphics card with a buffer that %s\n", what);
 }

@@ -13,8 +13,10 @@
 struct gpumem_region {
 	char name[48];			/* DRIVER-KIND */
 	char path[32];			/* the card's node */
+	char driver[24];
 	const struct gpumem_kind *kind;
 	bool moves;			/* gpumem_bo_evict() can be used */
+	bool copies, fills;		/* gpumem_bo_card_copies(), _fills() */
 	bool has_fd;			/* its buffers are dma-bufs */
 };
 
@@ -32,6 +34,8 @@ struct gpumem_bo {
 const struct gpumem_region *gpumem_region(unsigned int index);
 /* Skips, with a reason, if there is none. */
 void gpumem_regions_require(void);
+void gpumem_region_require(bool (*like)(const struct gpumem_region *r),
+			   const char *what);
 
 #define for_each_gpumem_region(r)					\
 for (unsigned int gpumem_index = 0; (r = gpumem_region(gpumem_index));	\
@@ -42,6 +46,15 @@ int __gpumem_bo_new(struct gpumem_bo *bo, const struct gpumem_region *r,
 void gpumem_bo_new(struct gpumem_bo *bo, const struct gpumem_region *r,
 		   uint64_t size);
 void gpumem_bo_free(struct gpumem_bo *bo);
+
+/*
+ * What the card itself finds in the buffer, copied to @to with its own engine;
+ * and the buffer filled by it with pixels of a colour.  Of the 32 bits of each
+ * pixel it keeps those of GPUMEM_PIXEL.
+ */
+#define GPUMEM_PIXEL	0xffffffU
+void gpumem_bo_card_copies(struct gpumem_bo *bo, void *to);
+void gpumem_bo_card_fills(struct gpumem_bo *bo, uint32_t colour);
 
 /* Push everything but what is in use out of the card's memory. */
 void gpumem_bo_evict(struct gpumem_bo *bo);

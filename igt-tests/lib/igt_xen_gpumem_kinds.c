@@ -10,6 +10,9 @@
  *   system  the system's, cached (xe, i915)
  *   gtt     the system's, as the card sees it (amdgpu, nouveau)
  *   wc      the system's, mapped write-combining (amdgpu, i915)
+ *   surface what the card can draw onto (qxl)
+ *   tiled   the system's, in the card's order; its aperture shows the processor
+ *           rows (i915)
  *
  * All but the first two by the driver's own calls, which are public: those of
  * cards that are not there are never made.  What a card has not, or a kernel does
@@ -31,6 +34,7 @@
 #include "igt_xen_gpumem.h"
 #include "igt_xen_gpumem_card.h"
 #include "igt_xen_gpumem_kinds.h"
+#include "igt_xen_gpumem_qxl.h"
 
 /* Older headers have the number and the structure only. */
 #ifndef DRM_IOCTL_NOUVEAU_GEM_NEW
@@ -77,18 +81,31 @@ static int make_prime(struct gpumem_bo *bo)
 	return 0;
 }
 
+static int qxl_map(struct gpumem_bo *bo)
+{
+	struct drm_qxl_map map = { .handle = bo->handle };
+	int err = gpumem_drm(bo->card, DRM_IOCTL_QXL_MAP, &map);
+
+	bo->offset = map.offset;
+	return err;
+}
+
 static int make_qxl(struct gpumem_bo *bo)
 {
 	struct drm_qxl_alloc alloc = { .size = bo->size };
-	struct drm_qxl_map map = { 0 };
 	int err = gpumem_drm(bo->card, DRM_IOCTL_QXL_ALLOC, &alloc);
 
 	if (err)
 		return err;
-	bo->handle = map.handle = alloc.handle;
-	err = gpumem_drm(bo->card, DRM_IOCTL_QXL_MAP, &map);
-	bo->offset = map.offset;
-	return err;
+	bo->handle = alloc.handle;
+	return qxl_map(bo);
+}
+
+static int make_qxl_surface(struct gpumem_bo *bo)
+{
+	int err = gpumem_qxl_surface_new(bo->card, bo->size, &bo->handle);
+
+	return err ? err : qxl_map(bo);
 }
 
 /* --- amdgpu --------------------------------------------------------------- */
@@ -235,6 +252,23 @@ static int make_i915_wc(struct gpumem_bo *bo)
 	return err ? err : i915_map(bo, I915_MMAP_OFFSET_WC);
 }
 
+static int make_i915_tiled(struct gpumem_bo *bo)
+{
+	struct drm_i915_gem_set_tiling tiling = {
+		.tiling_mode = I915_TILING_X, .stride = ROW * 4,
+	};
+	int err = i915_create(bo);
+
+	if (err)
+		return err;
+	tiling.handle = bo->handle;
+	err = gpumem_drm(bo->card, DRM_IOCTL_I915_GEM_SET_TILING, &tiling);
+	/* The driver may decide against it, and says so. */
+	if (!err && tiling.tiling_mode != I915_TILING_X)
+		err = -EOPNOTSUPP;
+	return err ? err : i915_map(bo, I915_MMAP_OFFSET_GTT);
+}
+
 /* A buffer in the first @nr of these places, the first one preferred. */
 static int i915_create_in(struct gpumem_bo *bo,
 			  const struct drm_i915_gem_memory_class_instance *in,
@@ -302,7 +336,10 @@ static int make_nouveau_gtt(struct gpumem_bo *bo)
 const struct gpumem_kind gpumem_kinds[] = {
 	{ .name = "dumb", .make = make_dumb },
 	{ .name = "prime", .make = make_prime, .has_fd = true },
-	{ .name = "vram", .driver = "qxl", .make = make_qxl, .moves = true },
+	{ .name = "vram", .driver = "qxl", .make = make_qxl, .moves = true,
+	  .copy = gpumem_qxl_copy },
+	{ .name = "surface", .driver = "qxl", .make = make_qxl_surface,
+	  .copy = gpumem_qxl_surface_copy, .fill = gpumem_qxl_surface_fill },
 	{ .name = "vram", .driver = "amdgpu", .make = make_amdgpu_vram },
 	{ .name = "gtt", .driver = "amdgpu", .make = make_amdgpu_gtt },
 	{ .name = "wc", .driver = "amdgpu", .make = make_amdgpu_wc },
@@ -311,6 +348,7 @@ const struct gpumem_kind gpumem_kinds[] = {
 	{ .name = "vram", .driver = "i915", .make = make_i915_vram },
 	{ .name = "system", .driver = "i915", .make = make_i915_system },
 	{ .name = "wc", .driver = "i915", .make = make_i915_wc },
+	{ .name = "tiled", .driver = "i915", .make = make_i915_tiled },
 	{ .name = "vram", .driver = "nouveau", .make = make_nouveau_vram },
 	{ .name = "gtt", .driver = "nouveau", .make = make_nouveau_gtt },
 };

@@ -13,6 +13,9 @@
  * @driver: whose; NULL: any's
  * @make: of bo->size on bo->card: sets handle, and fd or offset to map it by.
  *	0, or -errno; what was made by then is the caller's
+ * @copy: have the card itself copy it to @to; NULL: it does not, or nobody has
+ *	told how.  0 or -errno
+ * @fill: have the card itself fill it with pixels of a colour; as above
  * @moves: gpumem_bo_evict() makes it move
  * @has_fd: it is a dma-buf
  */
@@ -20,6 +23,8 @@ struct gpumem_kind {
 	const char *name;
 	const char *driver;
 	int (*make)(struct gpumem_bo *bo);
+	int (*copy)(struct gpumem_bo *bo, void *to);
+	int (*fill)(struct gpumem_bo *bo, uint32_t colour);
 	bool moves;
 	bool has_fd;
 };

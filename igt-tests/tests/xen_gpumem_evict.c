@@ -3,7 +3,7 @@
  * TEST: xen gpumem evict
  * Description: What is lent moves, or goes away, while the guest has it:
  *              buffers pushed out of video memory and brought back, objects and
- *              files closed, mappings replaced, files cut
+ *              files closed, mappings replaced, files cut, cards unplugged
  * Category: Core
  * Mega feature: Virtualization
  * Sub-category: Xen memory lending
@@ -22,6 +22,7 @@
 #include "igt.h"
 #include "igt_xen_gpumem.h"
 #include "igt_xen_gpumem_bo.h"
+#include "igt_xen_gpumem_device.h"
 
 IGT_TEST_DESCRIPTION("Memory that moves or goes away while a guest has it");
 
@@ -325,6 +326,60 @@ static void mremapped(const struct gpumem_region *r)
 	gpumem_bo_free(&l.bo);
 }
 
+/* --- the card ------------------------------------------------------------- */
+
+/*
+ * What is at the process's addresses then is the driver's affair: the buffer
+ * still, or a page of no use.  The guest must see the same.
+ */
+static void unplugged(const struct gpumem_region *r)
+{
+	uint64_t word = gpumem_word(7, 0);
+	struct lent l;
+
+	gpumem_card_may_go_require();
+	lend_bo(&l, r);
+	gpumem_card_unplug(r);
+	/* A dma-buf's mappings are not the card's. */
+	if (!r->has_fd)
+		igt_assert_eq_u64(gpumem_query(l.fd, l.window).out_pages, 0);
+	igt_assert_eq_u64(gpumem_guest_sum(AT, SIZE), gpumem_sum(l.map, SIZE));
+	gpumem_guest_write(AT + SIZE / 2, word);
+	igt_assert_eq_u64(*(volatile uint64_t *)(l.map + SIZE / 2), word);
+	igt_assert(!munmap(l.map, SIZE));
+	gpumem_guest_read_faults(AT);
+	gpumem_guest_read_faults(AT + SIZE - 8);
+	l.bo.map = MAP_FAILED;
+	/* Nothing can be asked of it; the handle goes with the file. */
+	l.bo.handle = 0;
+	gpumem_end();
+	gpumem_bo_free(&l.bo);
+	/* With a driver again, it is a card like any other. */
+	gpumem_assert(gpumem_card_replug(), 0);
+	lend_bo(&l, r);
+	gpumem_guest_fill(AT, SIZE, 2);
+	gpumem_check(l.map, SIZE, 2);
+	gpumem_end();
+	gpumem_bo_free(&l.bo);
+}
+
+/* Video memory may have lost what was in it; the guest sees what there is. */
+static void reset(const struct gpumem_region *r)
+{
+	struct lent l;
+
+	gpumem_card_may_go_require();
+	lend_bo(&l, r);
+	gpumem_card_reset(r);
+	igt_assert_eq_u64(gpumem_guest_sum(AT, SIZE), gpumem_sum(l.map, SIZE));
+	gpumem_guest_fill(AT, SIZE, 2);
+	gpumem_check(l.map, SIZE, 2);
+	gpumem_fill(l.map, SIZE, 3);
+	gpumem_guest_check(AT, SIZE, 3);
+	gpumem_end();
+	gpumem_bo_free(&l.bo);
+}
+
 /* --- files ---------------------------------------------------------------- */
 
 static void memfd_cut(void)
@@ -391,74 +446,94 @@ static void memfd_protected(void)
 	end_memfd(&l);
 }
 
+static const char can_move[] = "can be pushed out of video memory";
+
+static bool moves(const struct gpumem_region *r)
+{
+	return r->moves;
+}
+
 static const struct {
 	const char *name, *what;
 	void (*fn)(const struct gpumem_region *r);
-	bool must_move;
+	bool (*only)(const struct gpumem_region *r);
+	const char *which;		/* those that ... */
 } tests[] = {
 	/**
 	 * SUBTEST: pressure
 	 * Description: Others take its place in video memory
 	 */
-	{ "pressure", "Others take its place in video memory", pressure, true },
+	{ "pressure", "Others take its place in video memory", pressure,
+	  moves, can_move },
 	/**
 	 * SUBTEST: there-and-back
 	 * Description: Out of video memory and back, rewritten in each place
 	 */
 	{ "there-and-back", "Out of video memory and back, rewritten each time",
-	  there_and_back, true },
+	  there_and_back, moves, can_move },
 	/**
 	 * SUBTEST: while-guest-writes
 	 * Description: The same while the guest checks and rewrites all of it
 	 */
 	{ "while-guest-writes", "The same while the guest rewrites all of it",
-	  while_guest_writes, true },
+	  while_guest_writes, moves, can_move },
 	/**
 	 * SUBTEST: readonly-moves
 	 * Description: It is no more writable in its new place
 	 */
 	{ "readonly-moves", "It is no more writable in its new place",
-	  readonly_moves, true },
+	  readonly_moves, moves, can_move },
 	/**
 	 * SUBTEST: one-of-two
 	 * Description: Side by side in memory and in video memory
 	 */
 	{ "one-of-two", "Side by side in memory and in video memory",
-	  one_of_two, true },
+	  one_of_two, moves, can_move },
 	/**
 	 * SUBTEST: closed
 	 * Description: Handle and card are closed, then the mapping goes
 	 */
 	{ "closed", "Handle and card are closed, then the mapping goes",
-	  closed, false },
+	  closed },
 	/**
 	 * SUBTEST: unmapped
 	 * Description: Half of it is unmapped
 	 */
-	{ "unmapped", "Half of it is unmapped", unmapped, false },
+	{ "unmapped", "Half of it is unmapped", unmapped },
 	/**
 	 * SUBTEST: replaced
 	 * Description: Another buffer is mapped over it
 	 */
-	{ "replaced", "Another buffer is mapped over it", replaced, false },
+	{ "replaced", "Another buffer is mapped over it", replaced },
 	/**
 	 * SUBTEST: replaced-by-memory
 	 * Description: Ordinary memory is mapped over it, then it itself again
 	 */
 	{ "replaced-by-memory", "Ordinary memory is mapped over it",
-	  replaced_by_memory, false },
+	  replaced_by_memory },
 	/**
 	 * SUBTEST: rebound
 	 * Description: Another buffer is bound in its place, then nothing
 	 */
 	{ "rebound", "Another buffer is bound in its place, then nothing",
-	  rebound, false },
+	  rebound },
 	/**
 	 * SUBTEST: mremapped
 	 * Description: It is moved to other addresses and back
 	 */
-	{ "mremapped", "It is moved to other addresses and back", mremapped,
-	  false },
+	{ "mremapped", "It is moved to other addresses and back", mremapped },
+	/**
+	 * SUBTEST: unplugged
+	 * Description: Its card loses its driver, and gets it back
+	 */
+	{ "unplugged", "Its card loses its driver, and gets it back", unplugged,
+	  gpumem_card_unplugs, "goes with its card" },
+	/**
+	 * SUBTEST: reset
+	 * Description: Its card is reset
+	 */
+	{ "reset", "Its card is reset", reset, gpumem_card_resets,
+	  "can be on a card that is reset" },
 };
 
 int igt_main()
@@ -471,13 +546,17 @@ int igt_main()
 	for (unsigned int i = 0; i < ARRAY_SIZE(tests); i++) {
 		igt_describe(tests[i].what);
 		igt_subtest_with_dynamic(tests[i].name) {
-			gpumem_regions_require();
+			gpumem_region_require(tests[i].only, tests[i].which);
 			for_each_gpumem_region(r)
-				if (r->moves || !tests[i].must_move)
+				if (!tests[i].only || tests[i].only(r))
 					igt_dynamic(r->name)
 						tests[i].fn(r);
 		}
 	}
+
+	/* One that a failed test has left without. */
+	igt_fixture()
+		gpumem_card_replug();
 
 	/**
 	 * SUBTEST: memfd-cut

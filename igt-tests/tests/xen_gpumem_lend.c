@@ -277,6 +277,62 @@ static void from_fd(const struct gpumem_region *r)
 	gpumem_end();
 }
 
+/* --- the card's own view -------------------------------------------------- */
+
+/* Where a copy is not what the seed makes, or @size. */
+static uint64_t first_wrong(const uint32_t *copy, uint64_t size, uint64_t seed)
+{
+	for (uint64_t i = 0; i < size; i += 8)
+		for (unsigned int half = 0; half < 2; half++) {
+			uint32_t word = gpumem_word(seed, i) >> (32 * half);
+
+			if ((copy[i / 4 + half] ^ word) & GPUMEM_PIXEL)
+				return i + 4 * half;
+		}
+	return size;
+}
+
+static void card_reads(const struct gpumem_region *r)
+{
+	uint32_t *copy = malloc(SIZE);
+	struct lent l;
+
+	igt_assert(copy);
+	lend(&l, r, SIZE, 0);
+	gpumem_guest_fill(AT, SIZE, 50);
+	gpumem_bo_card_copies(&l.bo, copy);
+	igt_assert_eq_u64(first_wrong(copy, SIZE, 50), SIZE);
+	/* The guest has it still, and what it writes is seen at once. */
+	gpumem_guest_write(AT + SIZE / 2, ~gpumem_word(50, SIZE / 2));
+	gpumem_bo_card_copies(&l.bo, copy);
+	igt_assert_eq_u64(first_wrong(copy, SIZE, 50), SIZE / 2);
+	end(&l);
+	free(copy);
+}
+
+static void card_writes(const struct gpumem_region *r)
+{
+	const uint32_t colours[] = { 0x123456, 0xfedcba };
+	struct lent l;
+
+	lend(&l, r, SIZE, 0);
+	for (unsigned int c = 0; c < ARRAY_SIZE(colours); c++) {
+		gpumem_guest_fill(AT, SIZE, 51 + c);
+		gpumem_bo_card_fills(&l.bo, colours[c]);
+		for (uint64_t i = 0; i < SIZE; i += GPUMEM_PAGE) {
+			uint64_t word = gpumem_guest_read(AT + i);
+
+			igt_assert_eq_u64(word & GPUMEM_PIXEL, colours[c]);
+			igt_assert_eq_u64(word >> 32 & GPUMEM_PIXEL,
+					  colours[c]);
+		}
+		/* Every word of it, as the processor here has it. */
+		igt_assert_eq_u64(gpumem_guest_sum(AT, SIZE),
+				  gpumem_sum(l.bo.map, SIZE));
+	}
+	end(&l);
+}
+
 /* --- where it lies -------------------------------------------------------- */
 
 /* The card's memory is told from the system's, and mapped as it wants. */
@@ -410,9 +466,26 @@ static void side_by_side(const struct gpumem_region *r)
 		gpumem_bo_free(&bo[i]);
 }
 
+static bool has_fd(const struct gpumem_region *r)
+{
+	return r->has_fd;
+}
+
+static bool copies(const struct gpumem_region *r)
+{
+	return r->copies;
+}
+
+static bool fills(const struct gpumem_region *r)
+{
+	return r->fills;
+}
+
 static const struct {
 	const char *name, *what;
 	void (*fn)(const struct gpumem_region *r);
+	bool (*only)(const struct gpumem_region *r);
+	const char *which;		/* those that ... */
 } tests[] = {
 	/**
 	 * SUBTEST: guest-reads
@@ -476,7 +549,20 @@ static const struct {
 	 * SUBTEST: from-fd
 	 * Description: Lent from a dma-buf that nobody has mapped
 	 */
-	{ "from-fd", "Lent from a dma-buf that nobody has mapped", from_fd },
+	{ "from-fd", "Lent from a dma-buf that nobody has mapped", from_fd,
+	  has_fd, "is a dma-buf" },
+	/**
+	 * SUBTEST: card-reads
+	 * Description: The card copies what the guest wrote
+	 */
+	{ "card-reads", "The card copies what the guest wrote", card_reads,
+	  copies, "it copies itself" },
+	/**
+	 * SUBTEST: card-writes
+	 * Description: The guest reads what the card drew
+	 */
+	{ "card-writes", "The guest reads what the card drew", card_writes,
+	  fills, "it draws onto" },
 	/**
 	 * SUBTEST: placement
 	 * Description: Device memory is told from the system's
@@ -522,8 +608,9 @@ int igt_main()
 	for (unsigned int i = 0; i < ARRAY_SIZE(tests); i++) {
 		igt_describe(tests[i].what);
 		igt_subtest_with_dynamic(tests[i].name) {
+			gpumem_region_require(tests[i].only, tests[i].which);
 			for_each_gpumem_region(r)
-				if (r->has_fd || tests[i].fn != from_fd)
+				if (!tests[i].only || tests[i].only(r))
 					igt_dynamic(r->name)
 						tests[i].fn(r);
 		}
