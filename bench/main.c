@@ -404,38 +404,7 @@ static void measure_one(void)
 
 #define LAYER_PAGES	1024
 
-enum { PART_RANDOM = 1, PART_SEQUENCE, PART_POPULATE, PART_REVOKE, PART_BIND };
-
-static const char *const part_name[] = {
-	[PART_RANDOM] = "fault.rand", [PART_SEQUENCE] = "fault.seq",
-	[PART_POPULATE] = "populate", [PART_REVOKE] = "revoke",
-	[PART_BIND] = "window.16m",
-};
-
-static void copy_file(const char *from, const char *to)
-{
-	FILE *in = fopen(from, "re"), *out = fopen(to, "we");
-	char buf[4096];
-	size_t n;
-
-	if (!in || !out)
-		die("%s: %s", in ? to : from, strerror(errno));
-	while ((n = fread(buf, 1, sizeof(buf), in)))
-		fwrite(buf, 1, n, out);
-	fclose(in);
-	if (fclose(out))
-		die("%s: %s", to, strerror(errno));
-}
-
-/* What is done in a part is counted for so many pages, or calls. */
-static void begin_part(unsigned int number, unsigned int per)
-{
-	printf("XG-INFO PART %u %s %u\n", number, part_name[number], per);
-	fflush(stdout);
-	count_part = number;
-}
-
-static void count_faults(unsigned int number, enum bench_cmd cmd,
+static void count_faults(const char *name, enum bench_cmd cmd,
 			 unsigned int pages)
 {
 	volatile char *p = buffer_memfd(pages * BENCH_PAGE);
@@ -445,10 +414,10 @@ static void count_faults(unsigned int number, enum bench_cmd cmd,
 		vm_bind(0, pages * BENCH_PAGE, p);
 		usleep(QUIET_US);
 		if (turn)
-			begin_part(number, pages);
+			part_begin(name, pages);
 		begin(0, cmd, 0, pages);
 		vm_wait(0);
-		count_part = 0;
+		part_end();
 		must_be_there(0, pages);
 		vm_unbind(0, pages * BENCH_PAGE);
 	}
@@ -461,18 +430,18 @@ static void count_populate(void)
 	struct count c;
 
 	vm_bind(0, SIZE, p);
-	begin_part(PART_POPULATE, PAGES);
+	part_begin("populate", PAGES);
 	count_begin(&c);
 	vm_populate(0, SIZE);
 	count_end(&c);
-	count_part = 0;
+	part_end();
 	must_be_there(0, PAGES);
 
-	begin_part(PART_REVOKE, PAGES);
+	part_begin("revoke", PAGES);
 	count_begin(&c);
 	drop(p);
 	count_end(&c);
-	count_part = 0;
+	part_end();
 	vm_unbind(0, SIZE);
 	buffer_free(p, SIZE);
 }
@@ -484,22 +453,21 @@ static void count_bind(void)
 
 	vm_bind(0, SIZE, p);
 	vm_unbind(0, SIZE);
-	begin_part(PART_BIND, 1);
+	part_begin("window.16m", 1);
 	count_begin(&c);
 	vm_bind(0, SIZE, p);
 	vm_unbind(0, SIZE);
 	count_end(&c);
-	count_part = 0;
+	part_end();
 	buffer_free(p, SIZE);
 }
 
 static void count_layers(void)
 {
-	copy_file("/proc/kallsyms", "/xg/out/kallsyms");
 	vm_fault_around(1);
-	count_faults(PART_RANDOM, BENCH_RANDOM, LAYER_PAGES);
+	count_faults("fault.rand", BENCH_RANDOM, LAYER_PAGES);
 	vm_fault_around(0);
-	count_faults(PART_SEQUENCE, BENCH_TOUCH, LAYER_PAGES);
+	count_faults("fault.seq", BENCH_TOUCH, LAYER_PAGES);
 	count_populate();
 	count_bind();
 }
@@ -508,9 +476,10 @@ static void count_layers(void)
 
 int main(int argc, char **argv)
 {
-	bool layers = argc > 1 && !strcmp(argv[1], "layers");
+	bool layers;
 
 	measure_begin(argc, argv, vm_kind);
+	layers = measure_layers(argc, argv);
 	guest_start(1);
 	if (layers)
 		count_layers();

@@ -4,6 +4,7 @@
  *
  * One thread measures; nothing here is for others.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,50 @@ uint64_t count_end(const struct count *c)
 	vm_watch(false);
 	return above(all, slept);
 }
+
+/* --- parts --------------------------------------------------------------- */
+
+static void copy_file(const char *from, const char *to)
+{
+	FILE *in = fopen(from, "re"), *out = fopen(to, "we");
+	char buf[4096];
+	size_t n;
+
+	if (!in || !out)
+		die("%s: %s", in ? to : from, strerror(errno));
+	while ((n = fread(buf, 1, sizeof(buf), in)))
+		fwrite(buf, 1, n, out);
+	fclose(in);
+	if (fclose(out))
+		die("%s: %s", to, strerror(errno));
+}
+
+bool measure_layers(int argc, char **argv)
+{
+	bool layers = argc > 1 && !strcmp(argv[1], "layers");
+
+	if (layers)
+		copy_file("/proc/kallsyms", "/xg/out/kallsyms");
+	return layers;
+}
+
+void part_begin(const char *name, unsigned int per)
+{
+	static unsigned int last;
+
+	if (++last == BENCH_PARTS)
+		die("more parts than marks");
+	printf("XG-INFO PART %u %s %u\n", last, name, per);
+	fflush(stdout);
+	count_part = last;
+}
+
+void part_end(void)
+{
+	count_part = 0;
+}
+
+/* --- the guest ----------------------------------------------------------- */
 
 void guest_begin(unsigned int cpu, enum bench_cmd cmd,
 		 const uint64_t arg[BENCH_ARGS])

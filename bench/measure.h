@@ -37,6 +37,15 @@ extern volatile struct bench_box *box;
 /* The part that what is counted next belongs to, or zero. */
 extern unsigned int count_part;
 
+/*
+ * With "layers" as argument: leave the kernel's symbols for who looks at what
+ * is executed, and name parts.  What is counted from part_begin() on belongs to
+ * one of that name, of @per things.
+ */
+bool measure_layers(int argc, char **argv);
+void part_begin(const char *name, unsigned int per);
+void part_end(void);
+
 void measure_begin(int argc, char **argv, const char *what);
 void measure_end(void);
 

@@ -45,7 +45,7 @@
  * a part of that number, or, with zero, to none.
  */
 #define BENCH_MARK	0x5847b000
-#define BENCH_PARTS	8
+#define BENCH_PARTS	16
 
 enum bench_cmd {
 	BENCH_PING,		/* -> cpu */
@@ -113,6 +113,14 @@ static inline void bench_mark(unsigned int part)
 	BENCH_MARK_CASE(5);
 	BENCH_MARK_CASE(6);
 	BENCH_MARK_CASE(7);
+	BENCH_MARK_CASE(8);
+	BENCH_MARK_CASE(9);
+	BENCH_MARK_CASE(10);
+	BENCH_MARK_CASE(11);
+	BENCH_MARK_CASE(12);
+	BENCH_MARK_CASE(13);
+	BENCH_MARK_CASE(14);
+	BENCH_MARK_CASE(15);
 	}
 }
 
