@@ -3,7 +3,7 @@
  * What it costs to have a guest's pages on the host, beside what Linux has for
  * that: gntdev for grants, privcmd for frames.
  *
- *   xgb-export [quick|layers]
+ *   xgb-export [quick|layers [traced]]
  *
  * The guest grants 16 MiB once.  Then all ways get the same pages and give them
  * back, in turn.  For each the getting and the giving back are counted, by

@@ -2,7 +2,7 @@
 /*
  * The measurements, the same for every kind of guest.
  *
- *   xgb-lend|xgb-kvm [quick|layers]
+ *   xgb-lend|xgb-kvm [quick|layers [traced]]
  *
  * Values are per page unless a name says otherwise.  Between measurements
  * everything is as at the beginning: nothing bound, nothing lent.  With "quick"

@@ -116,12 +116,22 @@ static void copy_file(const char *from, const char *to)
 		die("%s: %s", to, strerror(errno));
 }
 
+static void trace_points_on(void)
+{
+	FILE *f = fopen("/sys/kernel/tracing/events/xen_gpumem/enable", "we");
+
+	if (!f || fputs("1", f) < 0 || fclose(f))
+		die("trace points: %s", strerror(errno));
+}
+
 bool measure_layers(int argc, char **argv)
 {
 	bool layers = argc > 1 && !strcmp(argv[1], "layers");
 
 	if (layers)
 		copy_file("/proc/kallsyms", "/xg/out/kallsyms");
+	if (layers && argc > 2 && !strcmp(argv[2], "traced"))
+		trace_points_on();
 	return layers;
 }
 

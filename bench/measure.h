@@ -40,7 +40,8 @@ extern unsigned int count_part;
 /*
  * With "layers" as argument: leave the kernel's symbols for who looks at what
  * is executed, and name parts.  What is counted from part_begin() on belongs to
- * one of that name, of @per things.
+ * one of that name, of @per things.  With "traced" after it, the driver's trace
+ * points are on from then on.
  */
 bool measure_layers(int argc, char **argv);
 void part_begin(const char *name, unsigned int per);
