@@ -176,6 +176,23 @@ static void feed_lines(struct line_reader *r, char *keep, size_t keep_size)
 		r->len = 0;
 }
 
+/* Pass on what there is, within so many milliseconds.  False: nothing. */
+static bool read_lines(struct line_reader *r, struct pollfd *p, int within,
+		       char *keep, size_t keep_size)
+{
+	ssize_t n;
+
+	p->revents = 0;
+	if (poll(p, 1, within) <= 0)
+		return false;
+	n = read(p->fd, r->buf + r->len, sizeof(r->buf) - 1 - r->len);
+	if (n <= 0)
+		return false;
+	r->len += n;
+	feed_lines(r, keep, keep_size);
+	return true;
+}
+
 /*
  * Run @argv to its end, but no longer than @limit seconds.  What it prints is
  * passed on, or kept in @keep.  Return: the wait status, or -1 if it hung.
@@ -186,6 +203,7 @@ static int run(char **argv, double limit, char *keep, size_t keep_size)
 	double end = now() + limit;
 	int fds[2], status = -1;
 	bool reaped = false;
+	struct pollfd p;
 	pid_t pid;
 
 	if (keep)
@@ -194,20 +212,12 @@ static int run(char **argv, double limit, char *keep, size_t keep_size)
 		return -1;
 	pid = spawn(argv, fds[1]);
 	close(fds[1]);
+	p = (struct pollfd){ .fd = fds[0], .events = POLLIN };
 	while (now() < end) {
-		struct pollfd p = { .fd = fds[0], .events = POLLIN };
-		ssize_t n = 0;
+		bool more = read_lines(&r, &p, 100, keep, keep_size);
 
-		if (poll(&p, 1, 100) > 0) {
-			n = read(fds[0], r.buf + r.len,
-				 sizeof(r.buf) - 1 - r.len);
-			if (n > 0) {
-				r.len += n;
-				feed_lines(&r, keep, keep_size);
-			}
-		}
 		forward_guest_logs(false);
-		if (n > 0)
+		if (more)
 			continue;
 		/* A daemon that it left behind may hold the pipe open. */
 		if (waitpid(pid, &status, WNOHANG) == pid) {
@@ -217,6 +227,9 @@ static int run(char **argv, double limit, char *keep, size_t keep_size)
 		if (p.revents)
 			usleep(20000);
 	}
+	/* What it said between the last look and its end. */
+	while (now() < end && read_lines(&r, &p, 0, keep, keep_size))
+		;
 	if (!reaped) {
 		kill(-pid, SIGKILL);
 		status = -1;
