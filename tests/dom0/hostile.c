@@ -381,6 +381,13 @@ static void control(void)
 #define CALLS		(XG_HOSTILE_REMAP | XG_HOSTILE_HYPERCALL | \
 			 XG_HOSTILE_PLUG)
 
+/*
+ * A page for which there is no hole counts as the guest's all the same, is
+ * nowhere, and cannot be given back.  So it can try as often as this has pages,
+ * and holes are rare.
+ */
+#define PLUG_MEMORY	(512 * MIB)
+
 static void stop(unsigned int cpu)
 {
 	struct xgt_result r = cmd_stop_any(cpu);
@@ -422,6 +429,7 @@ static void begin(unsigned int extra)
 
 	set_up();
 	control();
+	OK(xen_set_max_mem(guest->domid, PLUG_MEMORY));
 	if (extra & XG_HOSTILE_SCATTER)
 		lend_scattered();
 	/* The last one makes no call, and leaves the guest for nothing. */
