@@ -57,11 +57,18 @@ void *gpumem_pv_reserve(unsigned int nr)
 	return vaddr;
 }
 
-static pte_t *gpumem_pv_entry(void *vaddr)
+/*
+ * The entry of an address.  @last: that of the page before it, or NULL; to look
+ * one up costs more than all else that is done with it here.
+ */
+static pte_t *gpumem_pv_entry(void *vaddr, pte_t *last)
 {
 	unsigned int level;
-	pte_t *pte = lookup_address((unsigned long)vaddr, &level);
+	pte_t *pte;
 
+	if (last && !IS_ALIGNED((unsigned long)vaddr, PMD_SIZE))
+		return last + 1;
+	pte = lookup_address((unsigned long)vaddr, &level);
 	return pte && level == PG_LEVEL_4K ? pte : NULL;
 }
 
@@ -81,12 +88,12 @@ int gpumem_pv_set(void *vaddr, const u64 *frames, unsigned int nr,
 		  pgprot_t prot, bool translate, u16 domid, unsigned int *done)
 {
 	struct mmu_update update[GPUMEM_EXPORT_BATCH];
+	pte_t *pte = NULL;
 	unsigned int i;
-	pte_t *pte;
 
 	*done = 0;
 	for (i = 0; i < nr; i++) {
-		pte = gpumem_pv_entry(vaddr + (size_t)i * PAGE_SIZE);
+		pte = gpumem_pv_entry(vaddr + (size_t)i * PAGE_SIZE, pte);
 		if (!pte)
 			return -EFAULT;
 		update[i].ptr = virt_to_machine(pte).maddr |
@@ -110,14 +117,19 @@ int gpumem_pv_flush(void)
 }
 
 /**
- * gpumem_pv_frame - which frame of the machine's is behind a kernel address
- * @vaddr: the address
- *
- * Return: its number; pte_pfn() has none for a foreign frame.
+ * gpumem_pv_frames - which frames of the machine's are behind kernel addresses
+ * @vaddr: the first address
+ * @nr: pages
+ * @frames: OUT, their numbers; pte_pfn() has none for a foreign frame
  */
-u64 gpumem_pv_frame(void *vaddr)
+void gpumem_pv_frames(void *vaddr, unsigned int nr, u64 *frames)
 {
-	pte_t *pte = gpumem_pv_entry(vaddr);
+	pte_t *pte = NULL;
+	unsigned int i;
 
-	return pte ? (READ_ONCE(pte->pte) & PTE_PFN_MASK) >> PAGE_SHIFT : 0;
+	for (i = 0; i < nr; i++) {
+		pte = gpumem_pv_entry(vaddr + (size_t)i * PAGE_SIZE, pte);
+		frames[i] = pte ? (READ_ONCE(pte->pte) & PTE_PFN_MASK) >>
+				  PAGE_SHIFT : 0;
+	}
 }

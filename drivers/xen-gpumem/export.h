@@ -147,7 +147,7 @@ void *gpumem_pv_reserve(unsigned int nr);
 int gpumem_pv_set(void *vaddr, const u64 *frames, unsigned int nr,
 		  pgprot_t prot, bool translate, u16 domid, unsigned int *done);
 int gpumem_pv_flush(void);
-u64 gpumem_pv_frame(void *vaddr);
+void gpumem_pv_frames(void *vaddr, unsigned int nr, u64 *frames);
 
 /* export-cpu.c */
 int gpumem_export_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);

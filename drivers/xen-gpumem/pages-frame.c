@@ -177,13 +177,11 @@ static int gpumem_frames_set_pv(struct gpumem_export *export, const u64 *gfns,
 	void *at = export->base + (size_t)first * PAGE_SIZE;
 	pgprot_t prot = export->flags & XEN_GPUMEM_EXPORT_READONLY ?
 			PAGE_KERNEL_RO : PAGE_KERNEL;
-	unsigned int i;
 	int ret;
 
 	ret = gpumem_pv_set(at, gfns, nr, prot, true, export->domid, done);
-	for (i = 0; i < nr && !ret; i++)
-		export->frames[first + i] =
-			gpumem_pv_frame(at + (size_t)i * PAGE_SIZE);
+	if (!ret)
+		gpumem_pv_frames(at, nr, export->frames + first);
 	return ret;
 }
 

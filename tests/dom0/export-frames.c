@@ -93,6 +93,36 @@ static void device(void)
 	CHECK_EQ(words[9], 0);
 }
 
+/*
+ * So many pages that the kernel's addresses for them take several page tables:
+ * each page is where it should be for a process and for the kernel.
+ */
+static void several_tables(void)
+{
+	static struct xen_gpumem_frames ranges[1200];
+	const unsigned int nr = ARRAY_SIZE(ranges);
+	int dom = ex_open(NULL, 0, 0, 0), im = im_open(), fd;
+	struct xen_gpumem_frames *frames;
+	uint64_t words[512], expected;
+	volatile uint64_t *p;
+
+	guest_share(0, PAGES, true);
+	frames = guest_frames(0, PAGES);
+	cmd_ok(0, XG_CMD_FILL, XGT_SHARED(0), LENGTH, 1);
+	for (unsigned int i = 0; i < nr; i++)
+		ranges[i] = frames[i * 29 % PAGES];
+	fd = ex_make_frames(dom, ranges, nr, 0, NULL);
+	p = map_shared(fd, nr * PAGE);
+	OK(im_attach(im, fd, IMPORTER_DYNAMIC));
+	for (unsigned int i = 0; i < nr; i++) {
+		expected = xg_pattern(1, i * 29 % PAGES * PAGE + 72);
+		CHECK_EQ(p[i * 512 + 9], expected);
+		OK(im_copy(im, IMPORTER_VMAP, i * PAGE, words, PAGE,
+			   IMPORTER_TO_DEVICE));
+		CHECK_EQ(words[9], expected);
+	}
+}
+
 /* Xen would let anybody with privilege write: the driver alone says no. */
 static void read_only_device(void)
 {
@@ -217,6 +247,7 @@ static void guest_dies(void)
 
 static const struct xgt_test tests[] = {
 	{ "E2-contents", "E2,E5,E9", contents, XGT_GUEST, 0 },
+	{ "E2-several-tables", "E2,E3,E8", several_tables, XGT_GUEST, 0 },
 	{ "E2-device", "E2,E3,E5", device, XGT_GUEST, 0 },
 	{ "E9-read-only-frames", "E2,E9", read_only_device, XGT_GUEST, 0 },
 	{ "E2-refusals", "E2,S1,L6", refusals, XGT_GUEST, 0 },
