@@ -603,6 +603,9 @@ long gpumem_export_revoke(struct gpumem_file *file, void *arg);
 long gpumem_export_query(struct gpumem_file *file, void *arg);
 
 /* pages-grant.c */
+void gpumem_exports_init(void);
+void gpumem_exports_exit(void);
+void gpumem_exports_show(struct seq_file *m);
 bool gpumem_exports_ok(void);
 
 /* grant-end.c */

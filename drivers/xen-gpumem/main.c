@@ -298,14 +298,16 @@ static int __init gpumem_init(void)
 	ret = gpumem_grants_init();
 	if (ret)
 		goto err_suspend;
+	gpumem_exports_init();
 	gpumem_show_init();
 	ret = misc_register(&gpumem_node);
 	if (ret)
-		goto err_grants;
+		goto err_exports;
 	return 0;
 
-err_grants:
+err_exports:
 	gpumem_show_exit();
+	gpumem_exports_exit();
 	gpumem_grants_exit();
 err_suspend:
 	gpumem_suspend_exit();
@@ -322,6 +324,7 @@ static void __exit gpumem_exit(void)
 {
 	misc_deregister(&gpumem_node);
 	gpumem_show_exit();
+	gpumem_exports_exit();
 	gpumem_grants_exit();
 	gpumem_suspend_exit();
 	gpumem_domain_exit();

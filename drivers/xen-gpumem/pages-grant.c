@@ -14,14 +14,19 @@
  * way there: nothing could be gone on with afterwards, and a process that gets
  * others all the time would never have its export.
  *
+ * Under PV it costs as much to have a struct page without memory as to map a
+ * grant behind it, so some are kept for the next export.  They are address
+ * space, which the kernel does not give back either.
+ *
  * No locks: until it is complete an export has one user, and its pages are
- * dropped once.
+ * dropped once.  The cache has its own.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -37,12 +42,76 @@
 /* No mapping: the hypervisor never gives out this number. */
 #define GPUMEM_NO_HANDLE	(~0U)
 
+/*
+ * Struct pages that are kept: 64 MiB of them, four pictures of a large display,
+ * which take 1 MiB.  Where they can only be had for memory, none.
+ */
+#define GPUMEM_GRANT_PAGES \
+	(IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC) ? 16384U : 0)
+
+static struct gnttab_page_cache gpumem_grant_pages;
+
+/**
+ * gpumem_exports_init - before there are exports
+ */
+void __init gpumem_exports_init(void)
+{
+	gnttab_page_cache_init(&gpumem_grant_pages);
+}
+
+/**
+ * gpumem_exports_exit - when there are none any more
+ */
+void gpumem_exports_exit(void)
+{
+	gnttab_page_cache_shrink(&gpumem_grant_pages, 0);
+}
+
+/**
+ * gpumem_exports_show - what is kept for the next export
+ * @m: a line goes there
+ */
+void gpumem_exports_show(struct seq_file *m)
+{
+	seq_printf(m, "pages %u of %u\n",
+		   READ_ONCE(gpumem_grant_pages.num_pages),
+		   GPUMEM_GRANT_PAGES);
+}
+
 /**
  * gpumem_exports_ok - are there guests with pages to export?
  */
 bool gpumem_exports_ok(void)
 {
 	return xen_domain() && !gpumem_hv->mock;
+}
+
+/* @pages are mapped nowhere. */
+static void gpumem_grant_pages_put(struct page **pages, unsigned int nr)
+{
+	gnttab_page_cache_put(&gpumem_grant_pages, pages, nr);
+	/* Others may do so at the same time: then less is kept. */
+	if (READ_ONCE(gpumem_grant_pages.num_pages) > GPUMEM_GRANT_PAGES)
+		gnttab_page_cache_shrink(&gpumem_grant_pages,
+					 GPUMEM_GRANT_PAGES);
+}
+
+static int gpumem_grant_pages_get(struct page **pages, unsigned int nr)
+{
+	unsigned int kept = min(READ_ONCE(gpumem_grant_pages.num_pages), nr);
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < kept; i++) {
+		ret = gnttab_page_cache_get(&gpumem_grant_pages, &pages[i]);
+		if (ret)
+			break;
+	}
+	if (!ret && i < nr)
+		ret = gnttab_alloc_pages(nr - i, pages + i);
+	if (ret)
+		gpumem_grant_pages_put(pages, i);
+	return ret;
 }
 
 static phys_addr_t gpumem_grant_address(struct page *page)
@@ -91,7 +160,15 @@ static void gpumem_grants_drop(struct gpumem_export *export,
 			pr_err_ratelimited("cannot unmap a grant\n");
 	}
 	if (nr_done)
-		gnttab_free_pages(nr_done, done);
+		gpumem_grant_pages_put(done, nr_done);
+}
+
+static void gpumem_grants_free(struct gpumem_export *export)
+{
+	kvfree(export->handles);
+	kvfree(export->pages);
+	export->handles = NULL;
+	export->pages = NULL;
 }
 
 /* Give all pages back to the guest. */
@@ -104,10 +181,7 @@ static void gpumem_grants_unmap(struct gpumem_export *export)
 		gpumem_grants_drop(export, i, n);
 		cond_resched();
 	}
-	kvfree(export->handles);
-	kvfree(export->pages);
-	export->handles = NULL;
-	export->pages = NULL;
+	gpumem_grants_free(export);
 }
 
 /*
@@ -250,16 +324,13 @@ int gpumem_grants_map(struct gpumem_export *export, u64 refs, u32 *failed)
 	if (!export->pages || !export->handles)
 		goto err_free;
 	memset32(export->handles, GPUMEM_NO_HANDLE, nr);
-	ret = gnttab_alloc_pages(nr, export->pages);
+	ret = gpumem_grant_pages_get(export->pages, nr);
 	if (ret)
 		goto err_free;
 	export->put = gpumem_grants_unmap;
 	return gpumem_grants_map_all(export, u64_to_user_ptr(refs), failed);
 
 err_free:
-	kvfree(export->handles);
-	kvfree(export->pages);
-	export->handles = NULL;
-	export->pages = NULL;
+	gpumem_grants_free(export);
 	return ret;
 }

@@ -312,6 +312,13 @@ static int grants_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(grants);
 
+static int exports_show(struct seq_file *m, void *unused)
+{
+	gpumem_exports_show(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(exports);
+
 /**
  * gpumem_show_add - make a guest's directory
  * @ctx: the guest
@@ -349,6 +356,8 @@ void gpumem_show_init(void)
 	gpumem_debugfs = debugfs_create_dir("xen-gpumem", NULL);
 	debugfs_create_file("grants", 0400, gpumem_debugfs, NULL,
 			    &grants_fops);
+	debugfs_create_file("exports", 0400, gpumem_debugfs, NULL,
+			    &exports_fops);
 }
 
 /**

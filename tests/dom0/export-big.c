@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * E8: 256 MiB in one call, scattered; what they cost; and what is too large for
- * the kernel.
+ * E8: 256 MiB in one call, scattered; what they cost, while they are there and
+ * afterwards; and what is too large for the kernel.
  *
  * A guest under emulation has not that many pages to share: fewer, each many
  * times, in an order that has no runs.
@@ -160,6 +160,42 @@ static void bytes_per_page(void)
 	xgt_join(xgt_fork(weigh_all, &w));
 }
 
+/* --- what it keeps for the next one ------------------------------------------------ */
+
+/* Struct pages without memory, and how many that may be. */
+static void kept_pages(uint64_t *kept, uint64_t *most)
+{
+	FILE *f = fopen("/sys/kernel/debug/xen-gpumem/exports", "re");
+
+	CHECK(f && fscanf(f, "pages %lu of %lu", kept, most) == 2);
+	fclose(f);
+}
+
+/* What a large export had does not all stay with the driver. */
+static void pages_kept(void)
+{
+	uint32_t *list = many_refs(PAGES, SHARED);
+	int dom = ex_open(NULL, 0, 0, 0), fd;
+	uint64_t kept, most;
+
+	for (int i = 0; i < 2; i++) {
+		fd = ex_make(dom, list, PAGES, 0, NULL);
+		kept_pages(&kept, &most);
+		CHECK_EQ(kept, 0);
+		close(fd);
+		kept_pages(&kept, &most);
+		CHECK_EQ(kept, most);
+	}
+	CHECK(most <= PAGES / 4);
+	/* Control: a small one takes of what is kept, and gives it back. */
+	fd = ex_make(dom, list, 1000, 0, NULL);
+	kept_pages(&kept, &most);
+	CHECK_EQ(kept, most - 1000);
+	close(fd);
+	kept_pages(&kept, &most);
+	CHECK_EQ(kept, most);
+}
+
 /* --- what the kernel does not map --------------------------------------------------- */
 
 static unsigned long own_pages(void)
@@ -208,6 +244,7 @@ static void too_large(void)
 static const struct xgt_test tests[] = {
 	{ "E8-256-mib", "E8", big, XGT_GUEST, 600 },
 	{ "E8-bytes-per-page", "E8,S4", bytes_per_page, XGT_GUEST, 600 },
+	{ "E8-pages-kept", "E8", pages_kept, XGT_GUEST, 600 },
 	{ "E3-vmap-too-large", "E3,E8", too_large, XGT_GUEST, 600 },
 };
 
