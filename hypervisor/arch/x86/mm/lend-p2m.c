@@ -22,7 +22,9 @@
  * be avoided for large ones ("ept=exec-sp"): these are never executable, and one
  * is split when somebody wants to execute from it.
  *
- * All of this is called with the lend lock held, which is the p2m's lock.
+ * All of this is called with the lend lock held, which is the p2m's lock.  So the
+ * table of 4 KiB entries that was used last stays mapped for the next one, until
+ * the lock is released, or something other than such an entry is changed.
  */
 
 #include <xen/lend-internal.h>
@@ -78,6 +80,53 @@ p2m_type_t arch_lend_get_entry(struct domain *d, unsigned long gfn,
     return lend_get_entry(p2m_get_hostp2m(d), gfn, mfn, NULL);
 }
 
+/* The table of 4 KiB entries that is mapped, and the first frame in it. */
+static DEFINE_PER_CPU(struct {
+    l1_pgentry_t *map;
+    unsigned long first;
+}, lend_leaves);
+
+void arch_lend_unmap_leaves(void)
+{
+    UNMAP_DOMAIN_PAGE(this_cpu(lend_leaves).map);
+}
+
+/* NULL: there is none, or it needs the p2m code itself. */
+static l1_pgentry_t *lend_map_leaves(struct p2m_domain *p2m, unsigned long gfn)
+{
+    unsigned long first = gfn & ~(LEND_SUPER - 1);
+
+    if ( !this_cpu(lend_leaves).map || this_cpu(lend_leaves).first != first )
+    {
+        arch_lend_unmap_leaves();
+        this_cpu(lend_leaves).map = p2m_pt_map_leaves(p2m, gfn);
+        this_cpu(lend_leaves).first = first;
+    }
+
+    return this_cpu(lend_leaves).map;
+}
+
+/*
+ * An entry that may be changed: by the table that is returned if it is one of
+ * 4 KiB in it, else by the p2m code.
+ */
+static l1_pgentry_t *lend_find_entry(struct p2m_domain *p2m, unsigned long gfn,
+                                     p2m_type_t *t, mfn_t *mfn,
+                                     unsigned int *order)
+{
+    l1_pgentry_t *leaves = lend_map_leaves(p2m, gfn);
+
+    if ( leaves && p2m_pt_get_leaf(leaves, gfn, t, mfn) )
+    {
+        *order = PAGE_ORDER_4K;
+        return leaves;
+    }
+
+    *t = lend_get_entry(p2m, gfn, mfn, order);
+
+    return NULL;
+}
+
 /*
  * Not the default access: an access that vm_event would have to decide on
  * would never get there, as faults on these types are ours.
@@ -85,7 +134,19 @@ p2m_type_t arch_lend_get_entry(struct domain *d, unsigned long gfn,
 static int lend_set_entry(struct p2m_domain *p2m, unsigned long gfn, mfn_t mfn,
                           unsigned int order, p2m_type_t t)
 {
+    arch_lend_unmap_leaves();
+
     return p2m_set_entry(p2m, _gfn(gfn), mfn, order, t, p2m_access_rwx);
+}
+
+/* @leaves: of lend_find_entry() */
+static int lend_set_leaf(struct p2m_domain *p2m, l1_pgentry_t *leaves,
+                         unsigned long gfn, mfn_t mfn, p2m_type_t t)
+{
+    if ( leaves )
+        return p2m_pt_set_leaf(p2m, leaves, gfn, mfn, t);
+
+    return lend_set_entry(p2m, gfn, mfn, PAGE_ORDER_4K, t);
 }
 
 /* Is a lent frame RAM?  Then its entry holds a reference, which pins this. */
@@ -115,7 +176,9 @@ int arch_lend_set_entry(struct domain *d, unsigned long gfn,
     struct p2m_domain *p2m = p2m_get_hostp2m(d);
     mfn_t mfn = _mfn(frame->raw & LEND_FRAME_MFN), omfn;
     lend_frame_t old = LEND_FRAME_NONE;
-    p2m_type_t ot = lend_get_entry(p2m, gfn, &omfn, NULL);
+    unsigned int order;
+    p2m_type_t ot;
+    l1_pgentry_t *leaves = lend_find_entry(p2m, gfn, &ot, &omfn, &order);
     int rc;
 
     if ( p2m_is_lent(ot) )
@@ -127,7 +190,7 @@ int arch_lend_set_entry(struct domain *d, unsigned long gfn,
     else if ( !lend_type_empty(ot) )
         return -EBUSY;
 
-    rc = lend_set_entry(p2m, gfn, mfn, PAGE_ORDER_4K, lend_attr_to_type(attr));
+    rc = lend_set_leaf(p2m, leaves, gfn, mfn, lend_attr_to_type(attr));
     if ( rc )
         return rc;
 
@@ -228,15 +291,25 @@ void arch_lend_shatter(struct domain *d, unsigned long gfn)
         (void)lend_set_entry(p2m, gfn, mfn, PAGE_ORDER_4K, t);
 }
 
-/* Take an entry, or a part of one, or just the permission to write. */
-static int lend_clear_order(struct p2m_domain *p2m, unsigned long gfn,
-                            unsigned int order, mfn_t mfn, p2m_type_t t,
-                            bool downgrade)
+/* Take an entry of 4 KiB, or just the permission to write; or of a large one. */
+static int lend_clear_leaf(struct p2m_domain *p2m, l1_pgentry_t *leaves,
+                           unsigned long gfn, mfn_t mfn, p2m_type_t t,
+                           bool downgrade)
 {
     if ( downgrade )
-        return lend_set_entry(p2m, gfn, mfn, order, lend_type_readonly(t));
+        return lend_set_leaf(p2m, leaves, gfn, mfn, lend_type_readonly(t));
 
-    return lend_set_entry(p2m, gfn, INVALID_MFN, order, p2m_invalid);
+    return lend_set_leaf(p2m, leaves, gfn, INVALID_MFN, p2m_invalid);
+}
+
+static int lend_clear_super(struct p2m_domain *p2m, unsigned long gfn,
+                            mfn_t mfn, p2m_type_t t, bool downgrade)
+{
+    if ( downgrade )
+        return lend_set_entry(p2m, gfn, mfn, PAGE_ORDER_2M,
+                              lend_type_readonly(t));
+
+    return lend_set_entry(p2m, gfn, INVALID_MFN, PAGE_ORDER_2M, p2m_invalid);
 }
 
 /*
@@ -258,7 +331,8 @@ bool arch_lend_clear_entry(struct domain *d, unsigned long gfn,
     unsigned long super = gfn & ~(LEND_SUPER - 1);
     unsigned int order;
     mfn_t mfn;
-    p2m_type_t t = lend_get_entry(p2m, gfn, &mfn, &order);
+    p2m_type_t t;
+    l1_pgentry_t *leaves = lend_find_entry(p2m, gfn, &t, &mfn, &order);
     bool large = order != PAGE_ORDER_4K;
     bool part = large && (gfn != super || last - gfn < LEND_SUPER - 1);
     int rc = -ENOMEM;
@@ -276,7 +350,7 @@ bool arch_lend_clear_entry(struct domain *d, unsigned long gfn,
     };
 
     if ( part || !large )
-        rc = lend_clear_order(p2m, gfn, PAGE_ORDER_4K, mfn, t, downgrade);
+        rc = lend_clear_leaf(p2m, leaves, gfn, mfn, t, downgrade);
 
     /* The whole was asked for, or it cannot be split. */
     if ( rc && large )
@@ -287,8 +361,7 @@ bool arch_lend_clear_entry(struct domain *d, unsigned long gfn,
         cleared->gfn = super;
         cleared->nr = LEND_SUPER;
         cleared->gone = !downgrade || part;
-        rc = lend_clear_order(p2m, super, PAGE_ORDER_2M, mfn, t,
-                              !cleared->gone);
+        rc = lend_clear_super(p2m, super, mfn, t, !cleared->gone);
     }
 
     /* What is still there keeps its references, but not those for writing. */

@@ -115,6 +115,7 @@ void arch_lend_lock(struct domain *d)
 
 void arch_lend_unlock(struct domain *d)
 {
+    arch_lend_unmap_leaves();
     p2m_unlock(p2m_get_hostp2m(d));
 }
 

@@ -34,6 +34,8 @@ p2m_type_t arch_lend_get_entry(struct domain *d, unsigned long gfn,
                                mfn_t *mfn);
 bool arch_lend_is_ram(mfn_t mfn);
 void arch_lend_shatter(struct domain *d, unsigned long gfn);
+/* The lock is to be released. */
+void arch_lend_unmap_leaves(void);
 
 #else /* !CONFIG_MEM_LEND */
 
