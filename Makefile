@@ -6,14 +6,17 @@
 .DEFAULT_GOAL := help
 .PHONY: help root qemu xen xen-matrix module userspace tests native image demo \
 	check check-full check-igt soak bench mutants style clean distclean \
-	kernel-6.12 image-6.12
+	kernel-debug kernel-debug-pv kernel-6.12 image-debug image-debug-pv \
+	image-6.12
 MAKEFLAGS += --no-print-directory
 
 in-root := testbed/in-root
-# KERNEL=6.12: dom0 runs that kernel, and the module is built for it.  Without
+# KERNEL=debug: dom0 runs that kernel, and the module is built for it.  Without
 # it, check-full boots scenarios that ask for one of these by themselves, too.
 kernel := $(if $(KERNEL),kernel-$(KERNEL))
 full-kernels := $(if $(KERNEL),,6.12)
+# A PV dom0 has one of its own.
+more-images := $(if $(filter debug,$(KERNEL)),image-debug-pv)
 export KERNEL
 
 help:
@@ -40,7 +43,9 @@ help:
 	@echo '              FLASK and with FLASK alone; for arm64, not booted'
 	@echo '  module      xen-gpumem.ko'
 	@echo '  userspace   library, tool and example backend (to install: userspace/Makefile)'
-	@echo '  kernel-6.12 the stable distribution'"'"'s kernel, for dom0'
+	@echo '  kernel-debug  a kernel for dom0 with lockdep, KASAN, fault injection'
+	@echo '  kernel-debug-pv  the same for a PV dom0, without KASAN'
+	@echo '  kernel-6.12   the stable distribution'"'"'s kernel for dom0'
 	@echo '  tests       programs for dom0, guest and host'
 	@echo '  image       what the emulated machine boots'
 	@echo ''
@@ -48,7 +53,8 @@ help:
 	@echo '  distclean   forget everything'
 	@echo ''
 	@echo 'One scenario: testbed/run NAME (testbed/run --help).'
-	@echo 'Under another dom0 kernel: make check KERNEL=6.12, KERNEL=6.12 testbed/run NAME.'
+	@echo 'Under another dom0 kernel: make check KERNEL=debug (or 6.12), also check-full;'
+	@echo 'KERNEL=debug testbed/run NAME.'
 
 root:
 	@testbed/root.sh
@@ -64,7 +70,7 @@ xen-matrix: qemu
 	@testbed/xen.sh debug release off flask flask-off
 	@testbed/xen-arm.sh
 
-kernel-6.12: root
+kernel-debug kernel-debug-pv kernel-6.12: root
 	@testbed/kernel.sh $(@:kernel-%=%)
 
 module: root $(kernel)
@@ -81,22 +87,22 @@ image: module tests
 	@testbed/image.sh
 
 # For scenarios that ask for that kernel by themselves.
-image-6.12:
+image-debug image-debug-pv image-6.12:
 	@$(MAKE) image KERNEL=$(@:image-%=%)
 
-demo: xen image
+demo: xen image $(more-images)
 	@testbed/demo $(if $(DOM0),--dom0 $(DOM0))
 
-check: xen image
+check: xen image $(more-images)
 	@testbed/check quick
 
-check-full: xen-matrix image $(full-kernels:%=image-%)
+check-full: xen-matrix image $(more-images) $(full-kernels:%=image-%)
 	@testbed/check full $(full-kernels:%=--kernel %)
 
-check-igt: xen image
+check-igt: xen image $(more-images)
 	@testbed/check full igt
 
-soak: xen image
+soak: xen image $(more-images)
 	@testbed/check soak
 
 mutants: xen image

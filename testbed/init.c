@@ -54,6 +54,9 @@ static long kept_pages;
 
 static double pace = 1;
 
+/* The toolstack starts before anything is known of the pace. */
+#define TOOLSTACK_SECONDS	180
+
 /* No Xen below us: a machine for the driver's tests on its mock. */
 static bool bare;
 
@@ -432,11 +435,11 @@ static bool start_toolstack(void)
 
 	mount("xenfs", "/proc/xen", "xenfs", 0, NULL);
 	spawn(xenstored, null);
-	if (!wait_for_file("/run/xenstored/socket", 30)) {
+	if (!wait_for_file("/run/xenstored/socket", TOOLSTACK_SECONDS)) {
 		emit("XG-BOOT xenstored did not start");
 		return false;
 	}
-	status = run(init_dom0, 60, NULL, 0);
+	status = run(init_dom0, TOOLSTACK_SECONDS, NULL, 0);
 	if (status) {
 		emitf("XG-BOOT xen-init-dom0: %s", status_text(status));
 		return false;

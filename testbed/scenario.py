@@ -78,6 +78,19 @@ MAX_PACE = float(os.environ.get("XG_MAX_PACE", "20"))
 # hundred on a machine as slow as an emulated one.
 CREDIT2 = "sched_credit2_migrate_resist=0"
 
+# Seconds that a machine may take until it is ready, and that besides its
+# programs it has.  A kernel that checks all it does (testbed/kernel.sh debug)
+# has more of them; how much slower its programs are, its boot tells (MAX_PACE).
+BOOT_SECONDS, DEBUG_BOOT_SECONDS = 120, 600
+
+# MiB of dom0, and what such a kernel needs besides.
+MEMORY, DEBUG_MEMORY = 1024, 768
+
+# Its own watchdogs have to be as patient as we are.
+DEBUG_ARGS = ["rcupdate.rcu_cpu_stall_timeout=300",
+              "workqueue.watchdog_thresh=300",
+              "sysctl.kernel.hung_task_timeout_secs=600"]
+
 # An emulator that uses no CPU time for so long has no timer left that fires.
 STILL_SECONDS = 120
 
@@ -85,13 +98,14 @@ STILL_SECONDS = 120
 TROUBLE = re.compile(
     r"WARNING: |\bWARN(_ON)?\b|\bBUG\b|Call Trace|Assertion .* failed|lockdep"
     r"|possible circular|[Pp]anic|Oops|general protection fault"
-    r"|Xen (BUG|WARN)|Unable to handle|stack trace", re.ASCII)
+    r"|Xen (BUG|WARN)|Unable to handle|stack trace|UBSAN: |ODEBUG: "
+    r"|non-static key", re.ASCII)
 
 # Lines that match although nothing is wrong.
 HARMLESS = re.compile(
     r"XG-|Command line|Kernel command line|BUG: .* tainted only"
-    r"|panic=|Xen version|[Kk]ernel panic timeout|planes with drm panic",
-    re.ASCII)
+    r"|panic=|Xen version|[Kk]ernel panic timeout|planes with drm panic"
+    r"|RCU lockdep checking is enabled|memory used for stack traces", re.ASCII)
 
 DEFAULTS = {
     "kernel": "",
@@ -305,6 +319,12 @@ class Pulse:
         return self.ticks != before
 
 
+def dom0_kernel(scenario, dom0):
+    """NAME of testbed/kernel.sh, or nothing for the distribution's."""
+    kernel = scenario["kernel"] or KERNEL
+    return "debug-pv" if (kernel, dom0) == ("debug", "pv") else kernel
+
+
 class Run:
     """One boot: its folder, its QEMU, and what came out of it."""
 
@@ -317,11 +337,12 @@ class Run:
         self.offset = 0
         self.console_offset = 0
         self.seconds = 0        # since power-on
-        self.kernel = self.reader.kernel = scenario["kernel"] or KERNEL
+        self.kernel = self.reader.kernel = dom0_kernel(scenario, self.dom0)
         self.image = "-".join(filter(None, ["image", self.kernel]))
         self.top = opts.top or self.image + "/top.cpio"
         if not os.path.exists(os.path.join(BUILD, self.top)):
             raise Bad(f"no build/{self.top} (make {self.image})")
+        self.debug = self.kernel.startswith("debug")
         self.dir = self.claim_dir()
         self.monitor = monitor.Monitor(self.dir)
         if scenario["screen"]:
@@ -377,7 +398,9 @@ class Run:
     def command(self):
         s, o = self.scenario, self.opts
         smp = o.smp or s["smp"]
-        xen_args = ["console=com1", "com1=115200,8n1", "dom0_mem=1024M",
+        more = DEBUG_MEMORY if self.debug else 0
+        xen_args = ["console=com1", "com1=115200,8n1",
+                    f"dom0_mem={MEMORY + more}M",
                     "loglvl=all", "guest_loglvl=all", "lend=on",
                     "noreboot", CREDIT2]
         # A CPU that the builder starves for half a minute while dom0 boots is
@@ -397,6 +420,8 @@ class Run:
             xen_args.append("dom0=pvh")
             machine += ["-machine", "q35,kernel-irqchip=off",
                         "-device", "amd-iommu"]
+        if self.debug:
+            kernel_args += DEBUG_ARGS
         if o.only:
             kernel_args.append(f"xg.only={o.only}")
         xen_args += s["xen-args"].split()
@@ -435,7 +460,7 @@ class Run:
                 "-nodefaults", "-no-user-config",
                 "-display", "none", "-no-reboot",
                 *machine, "-cpu", "qemu64,+svm,+npt", "-smp", smp,
-                "-m", "3072", "-vga", s["vga"],
+                "-m", str(3 * MEMORY + more), "-vga", s["vga"],
                 *port, *shlex.split(s["qemu-args"]), *boot]
 
     # --- while it runs -------------------------------------------------------
@@ -447,7 +472,8 @@ class Run:
             f.write(shlex.join(command) + "\n")
         programs = len(self.scenario["run"])
         limit = programs * int(self.opts.timeout or self.scenario["timeout"])
-        limit += 120
+        limit += DEBUG_BOOT_SECONDS if self.debug else BOOT_SECONDS
+        unhurried = limit
         machine = claim_machine()
         start = time.monotonic()
         with open(self.path("qemu.log"), "w", encoding="utf-8") as log:
