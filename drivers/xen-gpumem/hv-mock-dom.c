@@ -19,7 +19,6 @@
 #include "hv-mock.h"
 
 #define MOCK_GFN_END	(1ULL << 28)
-#define MOCK_HOLD	(10 * HZ)
 
 struct mock_injection {
 	/* Protected by mock_lock. */
@@ -347,14 +346,14 @@ int mock_release(u32 op)
 	return 0;
 }
 
-static void hold(struct mock_injection *i, u32 epoch)
+static void hold(struct mock_injection *i, u32 epoch, u32 ms)
 {
 	scoped_guard(spinlock_irqsave, &mock_lock)
 		i->held++;
 	wake_up_all(&mock_hold_wait);
 	/* Longer than the real thing would ever take, to widen races. */
 	wait_event_timeout(mock_hold_wait, READ_ONCE(i->epoch) != epoch,
-			   MOCK_HOLD);
+			   msecs_to_jiffies(ms));
 	scoped_guard(spinlock_irqsave, &mock_lock)
 		i->held--;
 }
@@ -386,8 +385,8 @@ int mock_injected(enum xgm_op op)
 	if (what.delay_us)
 		udelay(min(what.delay_us, 100000U));
 	/* A frame may be asked for in any context: hold it where one can. */
-	if (what.hold && preemptible())
-		hold(i, epoch);
+	if (what.hold_ms && preemptible())
+		hold(i, epoch, what.hold_ms);
 	return -(int)what.err;
 }
 

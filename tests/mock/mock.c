@@ -9,6 +9,9 @@
 
 /* Long enough for an emulated machine; a vCPU that waits longer hangs. */
 #define HANG_MS		(int)(xgt_limit(20) * 1000)
+/* What was stopped goes on after this; who waits for it to stop, before. */
+#define HOLD_MS		(int)(xgt_limit(10) * 1000)
+#define HELD_MS		(int)(xgt_limit(8) * 1000)
 
 int mock_ctl = -1;
 
@@ -180,7 +183,7 @@ void mock_inject(enum xgm_op op, int err, unsigned int skip,
 void mock_hold_later(enum xgm_op op, unsigned int skip)
 {
 	struct xgm_inject i = {
-		.op = op, .skip = skip, .times = 1, .hold = 1,
+		.op = op, .skip = skip, .times = 1, .hold_ms = HOLD_MS,
 	};
 
 	OK(ctl(XGM_INJECT, &i));
@@ -204,7 +207,7 @@ void mock_delay(enum xgm_op op, unsigned int us)
  */
 void mock_wait_held(enum xgm_op op)
 {
-	struct xgm_state s = { .op = op, .wait_held_ms = 8000 };
+	struct xgm_state s = { .op = op, .wait_held_ms = HELD_MS };
 
 	OK(ctl(XGM_STATE, &s));
 	CHECK(s.out_held);

@@ -98,7 +98,8 @@ struct xgm_inspect {
  * err: fail with it; ESRCH kills the domain as well.  0: do not fail.
  * POLL with EAGAIN: finds nothing.  REVOKE: fails without revoking, against
  * the contract.  MOVE, but with EEXIST, EADDRNOTAVAIL, ERANGE: revokes first.
- * delay_us: busy-wait first.  hold: wait for XGM_RELEASE first, at most 10 s.
+ * delay_us: busy-wait first.  hold_ms: wait for XGM_RELEASE first, at most so
+ * long.
  */
 struct xgm_inject {
 	__u32 op;
@@ -106,7 +107,7 @@ struct xgm_inject {
 	__u32 skip;
 	__u32 times;
 	__u32 delay_us;
-	__u32 hold;
+	__u32 hold_ms;
 };
 
 /* How often an operation was called, and what the injection did. */
