@@ -38,6 +38,7 @@ in tests/scenarios, lines of "key = value":
              the grants that are mapped at a time (default 0)
   allow      regular expression for log lines that would be failures otherwise;
              may be given several times
+  expect     the same, where a failure is that there is no such line
 
 Everything of one run lies in build/run/NAME: console.log (Xen, dom0 and guests
 in the order it happened), lines.log (test lines), out/ (files from inside),
@@ -114,7 +115,7 @@ DEFAULTS = {
     "dom0-args": "", "qemu-args": "", "vga": "qxl", "guest": "linux",
     "screen": "", "kept": "0", "lines": "virtio",
 }
-LISTS = ("run", "allow")
+LISTS = ("run", "allow", "expect")
 
 
 class Bad(Exception):
@@ -557,9 +558,13 @@ class Run:
         if reader.problem:
             reader.add(f"T0-boot-{self.scenario['name']}", ["T0"], "fail",
                        reader.problem, self.seconds)
-        trouble = self.scan_console()
+        trouble, missing = self.scan_console()
         reader.add("T0-epilogue-logs-clean", ["T0"],
                    "fail" if trouble else "pass", "; ".join(trouble[:3]), 0)
+        if self.scenario["expect"]:
+            reader.add("T0-epilogue-logs-tell", ["T0"],
+                       "fail" if missing else "pass",
+                       "".join(f"not in the log: {m} " for m in missing), 0)
         self.unpack()
         results = list(reader.tests.values())
         with open(self.path("results.json"), "w", encoding="utf-8") as f:
@@ -579,10 +584,16 @@ class Run:
             return []
 
     def scan_console(self):
-        allow = [re.compile(a) for a in self.scenario["allow"]]
-        return [line.strip() for line in self.console()
-                if TROUBLE.search(line) and not HARMLESS.search(line)
-                and not any(a.search(line) for a in allow)]
+        """Return: suspicious lines that are not allowed, and what is expected
+        to be one and is not there."""
+        found = [line.strip() for line in self.console()
+                 if TROUBLE.search(line) and not HARMLESS.search(line)]
+        expect = self.scenario["expect"]
+        allow = [re.compile(a) for a in self.scenario["allow"] + expect]
+        return ([line for line in found
+                 if not any(a.search(line) for a in allow)],
+                [e for e in expect
+                 if not any(re.search(e, line) for line in found)])
 
     def unpack(self):
         os.makedirs(self.path("out"), exist_ok=True)

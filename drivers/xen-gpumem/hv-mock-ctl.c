@@ -286,6 +286,7 @@ static const struct ctl_call {
 	{ XGM_PLUG, sizeof(struct xgm_plug), ctl_plug },
 	{ XGM_POKE, sizeof(struct xgm_poke), ctl_poke },
 	{ XGM_STATS, sizeof(struct xgm_stats), ctl_stats },
+	{ XGM_WRONG, sizeof(struct xgm_wrong) },
 };
 
 /* The argument of any call. */
@@ -301,6 +302,7 @@ union ctl_arg {
 	struct xgm_plug plug;
 	struct xgm_poke poke;
 	struct xgm_stats stats;
+	struct xgm_wrong wrong;
 };
 
 static int call_domain(const struct ctl_call *call, union ctl_arg *arg)
@@ -327,6 +329,8 @@ static int call_any(struct file *file, const struct ctl_call *call,
 		return mock_state(&arg->state);
 	case XGM_RELEASE:
 		return mock_release(arg->state.op);
+	case XGM_WRONG:
+		return mock_do_wrong(arg->wrong.what);
 	default:
 		return call_domain(call, arg);
 	}

@@ -6,6 +6,7 @@
  *   hv-mock-dom.c  domains, vCPUs, events, injections
  *   hv-mock-p2m.c  windows and the software page tables behind them
  *   hv-mock-ctl.c  the control device, and accesses as a vCPU makes them
+ *   hv-mock-wrong.c  what a kernel that checks itself has to find
  *
  * Locks, outermost first: mock_lock (the list of domains, injections), then
  * mock_domain.lock (everything in a domain).  Both are spinlocks taken with
@@ -174,5 +175,8 @@ bool mock_plugged(struct mock_domain *d, u64 gfn);
 /* hv-mock-ctl.c */
 int mock_ctl_init(void);
 void mock_ctl_exit(void);
+
+/* hv-mock-wrong.c */
+int mock_do_wrong(u32 what);
 
 #endif /* _XEN_GPUMEM_HV_MOCK_H */

@@ -64,6 +64,15 @@ void mock_whole(void);
 void mock_plug(uint64_t gpa, unsigned int pages);
 void mock_poke(enum xgm_poke_what what, unsigned int vcpu);
 
+/* Have the mock do something that the kernel should find. */
+static inline void mock_do_wrong(enum xgm_wrong_what what)
+{
+	struct xgm_wrong w = { .what = what };
+
+	if (ioctl(mock_ctl, XGM_WRONG, &w))
+		FAIL("XGM_WRONG: %s", strerror(errno));
+}
+
 /* --- the guest ---------------------------------------------------------- */
 
 struct xgm_access guest_access(unsigned int vcpu, uint64_t gpa,

@@ -153,6 +153,21 @@ struct xgm_poke {
 	__u32 pad2;
 };
 
+/* What a kernel can find out about itself, and we about such a kernel. */
+enum xgm_wrong_what {
+	XGM_WRONG_SLEEP,	/* in atomic context */
+	XGM_WRONG_SHIFT,	/* too far */
+	XGM_WRONG_ORDER,	/* of locks */
+	XGM_WRONG_USE,		/* of freed memory */
+	XGM_WRONG_LEAK,
+};
+
+/* Do it, once. */
+struct xgm_wrong {
+	__u32 what;
+	__u32 pad;
+};
+
 /*
  * Counters of a domain, and what was wrong.  violations: breaches of the
  * table's contract by the driver, and pages lent that are free memory; looked
@@ -197,5 +212,6 @@ struct xgm_stats {
 #define XGM_PLUG	_IO(XGM_TYPE, 0x08)
 #define XGM_POKE	_IO(XGM_TYPE, 0x09)
 #define XGM_STATS	_IO(XGM_TYPE, 0x0a)
+#define XGM_WRONG	_IO(XGM_TYPE, 0x0b)
 
 #endif /* _XEN_GPUMEM_MOCK_UAPI_H */
