@@ -81,6 +81,11 @@ static const struct dma_map_ops gpumem_guest_dma_ops = {
 	.unmap_sg = gpumem_guest_unmap_sg,
 };
 
+/* A guest takes pieces of any size: it is told of each page by itself. */
+static struct device_dma_parameters gpumem_guest_dma_parms = {
+	.max_segment_size = UINT_MAX,
+};
+
 /**
  * gpumem_grant_buf_init - make the device that buffers get attached to
  *
@@ -94,6 +99,7 @@ int gpumem_grant_buf_init(void)
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
 	set_dma_ops(dev, &gpumem_guest_dma_ops);
+	dev->dma_parms = &gpumem_guest_dma_parms;
 	ret = dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64));
 	if (ret) {
 		root_device_unregister(dev);
