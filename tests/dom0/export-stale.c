@@ -22,7 +22,7 @@
 #define LENGTH	(PAGES * PAGE)
 #define LOOKS	4U	/* pages that the device is asked for */
 /* Exports of a page each, to find page frames that adjoin. */
-#define SINGLES	(4 * PAGES)
+#define SINGLES	(20 * PAGES)
 
 #define CHUNK	(256 * KIB)
 
