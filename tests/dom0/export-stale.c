@@ -22,7 +22,7 @@
 #define LENGTH	(PAGES * PAGE)
 #define LOOKS	4U	/* pages that the device is asked for */
 /* Exports of a page each, to find page frames that adjoin. */
-#define SINGLES	(20 * PAGES)
+#define SINGLES	(4 * PAGES)
 
 #define CHUNK	(256 * KIB)
 
@@ -108,6 +108,8 @@ static void free_in_order(int im, int dom, const uint32_t *refs)
 	for (unsigned int i = 0; i < SINGLES; i++)
 		all[i] = single_new(im, dom, refs[i % PAGES]);
 	qsort(all, SINGLES, sizeof(all[0]), by_pfn);
+	if (all[0].pfn == all[SINGLES - 1].pfn)
+		xgt_skip("this kernel does not show pages to importers (DMABUF_DEBUG)");
 	while (run + PAGES <= SINGLES &&
 	       all[run + PAGES - 1].pfn != all[run].pfn + PAGES - 1)
 		run++;
