@@ -14,9 +14,9 @@
  * way there: nothing could be gone on with afterwards, and a process that gets
  * others all the time would never have its export.
  *
- * Under PV it costs as much to have a struct page without memory as to map a
- * grant behind it, so some are kept for the next export.  They are address
- * space, which the kernel does not give back either.
+ * Under PV a fifth of what an export costs is to have struct pages without
+ * memory, so some are kept for the next one.  They are address space, which the
+ * kernel does not give back either.
  *
  * No locks: until it is complete an export has one user, and its pages are
  * dropped once.  The cache has its own.
